@@ -1,0 +1,1 @@
+"""Time-aware, batch-first recommendation: learn, precompute, evaluate and serve on one clock."""
