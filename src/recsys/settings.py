@@ -40,6 +40,13 @@ Instant = Annotated[datetime, BeforeValidator(_read_instant), PlainSerializer(fo
 """An instant setting with a zone, written `2011-10-10T00:00:00Z` (or as a bare date, 00:00Z)."""
 
 
+def _with_tuples(content: Any) -> Any:
+    """Turn the lists of TOML into tuples, the frozen form in which settings keep them."""
+    if isinstance(content, dict):
+        return {key: _with_tuples(value) for key, value in content.items()}
+    return tuple(_with_tuples(value) for value in content) if isinstance(content, list) else content
+
+
 class Settings(BaseModel):
     """A frozen, strict group of settings: an unknown key or a value of another type is an error."""
 
@@ -68,7 +75,7 @@ class Settings(BaseModel):
             ConfigError: naming every problem, its key and what was found.
         """
         try:
-            return cls.model_validate(content)
+            return cls.model_validate(_with_tuples(content))
         except ValidationError as error:
             problems = [
                 f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (got {problem['input']!r:.80})"

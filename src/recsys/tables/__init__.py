@@ -2,6 +2,7 @@
 
 from recsys.tables.contract import conform
 from recsys.tables.events import EVENT_DTYPES, EXPOSURE, ArrivedEvent, Event
+from recsys.tables.grouping import ordered_sum
 from recsys.tables.items import ITEM_DTYPES, ItemVersion
 from recsys.tables.slates import SLATE_DTYPES, Slate
 
@@ -15,4 +16,5 @@ __all__ = [
     "ItemVersion",
     "Slate",
     "conform",
+    "ordered_sum",
 ]

@@ -1,0 +1,124 @@
+"""What an update of the decayed state costs next to a recompute, as the log grows.
+
+    python benchmarks/state_update.py [MILLIONS ...]        default: 1 10
+
+Each size is a log of 100 days in daily Parquet files: sessions of about four events, a long tail of users and items,
+one per cent late by up to two weeks, purchases and returns. The recompute reads all of it; the update reads the state
+of day 99 from its store and adds the last day. Both run in a process of their own, so that peak memory is theirs.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from recsys.rewards import RewardDefinition, RewardSettings
+from recsys.state import StateSettings, StateStore, build_state, update_state
+from recsys.tables import EVENT_DTYPES, conform
+from recsys.timeline import INSTANT, parse_instant
+
+N_DAYS = 100
+N_ITEMS = 20_000
+START = datetime(2024, 1, 1, tzinfo=UTC)
+END = START + timedelta(days=N_DAYS)
+SETTINGS = StateSettings()
+REWARDS = RewardSettings(
+    target="purchase",
+    definitions={
+        "purchase": RewardDefinition(
+            weights={"view": 0.1, "purchase": 1.0}, returns={"return": "purchase"}, return_window=timedelta(days=30)
+        )
+    },
+)
+
+
+def write_log(folder: Path, n_events: int) -> None:
+    """Write the log, one file a day."""
+    for day in range(N_DAYS):
+        rng = np.random.default_rng([7, day])
+        events = draw_day(rng, n_events // N_DAYS, n_users=n_events // 40, day=day)
+        events.write_parquet(folder / f"{day:03d}.parquet")
+
+
+def draw_day(rng: np.random.Generator, n: int, *, n_users: int, day: int) -> pl.DataFrame:
+    """Draw the events that happen on one day."""
+    session = np.sort(rng.integers(0, max(n // 4, 1), n))
+    user = (n_users * rng.random(n // 4 + 1) ** 1.5).astype(np.int64)[session]
+    item = (N_ITEMS * rng.random(n) ** 3).astype(np.int64)
+    seconds = rng.integers(0, 82_000, n // 4 + 1)[session] + rng.integers(0, 3_600, n)
+    late = np.where(rng.random(n) < 0.01, rng.integers(0, 14 * 86_400, n), 0)
+    happened = pl.lit(START + timedelta(days=day), dtype=INSTANT) + pl.duration(seconds=pl.col("seconds"))
+    kinds = np.array(["view", "purchase", "return"])[rng.choice(3, n, p=[0.9, 0.09, 0.01])]
+    frame = pl.DataFrame(
+        {"n": np.arange(n), "user": user, "item": item, "seconds": seconds, "late": late, "event_type": kinds}
+    ).select(
+        pl.format("e{}-{}", pl.lit(day), "n").alias("event_id"),
+        pl.format("u{}", "user").alias("user_id"),
+        pl.format("i{}", "item").alias("item_id"),
+        "event_type",
+        happened.alias("event_time"),
+        (happened + pl.duration(seconds=pl.col("late"))).alias("known_at"),
+        pl.lit(1.0).alias("quantity"),
+        pl.when(pl.col("user") % 10 == 0).then(pl.lit("north")).otherwise(pl.lit("south")).alias("market"),
+    )
+    return conform(frame, EVENT_DTYPES, "events")
+
+
+def rebuild(log: Path, as_of: str, store: Path) -> tuple[float, float]:
+    """Build the state from the whole log; return seconds and peak GiB."""
+    start = time.perf_counter()
+    state = build_state(scan(log), as_of=parse_instant(as_of), settings=SETTINGS, rewards=REWARDS)
+    seconds = time.perf_counter() - start
+    StateStore(store).save(state, log_version=None)
+    return seconds, peak_gib()
+
+
+def update(log: Path, as_of: str, store: Path) -> tuple[float, float]:
+    """Load the state, add what became known and save it; return seconds and peak GiB."""
+    start = time.perf_counter()
+    state = StateStore(store).load(SETTINGS, REWARDS)
+    state = update_state(state, scan(log), as_of=parse_instant(as_of))
+    StateStore(store).save(state, log_version=None)
+    return time.perf_counter() - start, peak_gib()
+
+
+def scan(log: Path) -> pl.LazyFrame:
+    """Return the log, lazily."""
+    return pl.scan_parquet(log / "*.parquet")
+
+
+def peak_gib() -> float:
+    """Return the largest memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def apart(task: object, *args: object) -> tuple[float, float]:
+    """Run a task in a fresh process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(task, *args).result()  # type: ignore[arg-type]
+
+
+def main(millions: list[int]) -> None:
+    """Print one row per size."""
+    print("| events | recompute | peak | update by one day | peak | share |\n|---|---|---|---|---|---|")
+    for size in millions:
+        with tempfile.TemporaryDirectory() as folder:
+            log, yesterday, today = (Path(folder) / name for name in ("log", "yesterday", "today"))
+            log.mkdir()
+            write_log(log, size * 1_000_000)
+            apart(rebuild, log, (END - timedelta(days=1)).isoformat(), yesterday)
+            full, full_gib = apart(rebuild, log, END.isoformat(), today)
+            step, step_gib = apart(update, log, END.isoformat(), yesterday)
+            row = [f"{size} M", f"{full:.2f} s", f"{full_gib:.1f} GiB", f"{step:.2f} s", f"{step_gib:.1f} GiB"]
+            print("| " + " | ".join([*row, f"{step / full:.1%}"]) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main([int(argument) for argument in sys.argv[1:]] or [1, 10])

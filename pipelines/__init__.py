@@ -1,0 +1,1 @@
+"""The composition root: one page per verb, run as `recsys VERB`."""

@@ -1,0 +1,34 @@
+"""What a verb says: progress and messages on stderr; on stdout the one result."""
+
+import json
+import sys
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+CONSOLE = Console(stderr=True)
+"""The rich console of every verb; it writes to stderr."""
+
+
+def say(message: str) -> None:
+    """Print one plain line on stderr."""
+    print(message, file=sys.stderr)
+
+
+def emit(result: Mapping[str, object]) -> None:
+    """Print one JSON object on stdout."""
+    print(json.dumps(result, default=str))
+
+
+def progress() -> Progress:
+    """Return a progress display for stderr."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=CONSOLE,
+        transient=True,
+    )

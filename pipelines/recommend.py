@@ -1,0 +1,68 @@
+"""`recsys recommend`: write every user's list, as of the model's own instant."""
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import pyarrow.parquet as pq
+import typer
+
+from pipelines.console import emit, progress, say
+from pipelines.options import ConfigOption, HomeOption, JsonOption
+from pipelines.train import Repeats
+from recsys.errors import DataError, SchemaError
+from recsys.recommender import Model, load
+from recsys.replacing import replacing
+
+
+def recommend(
+    config: ConfigOption,
+    model: Annotated[Path, typer.Option(help="Folder that `recsys train` wrote.")],
+    users: Annotated[Path, typer.Option(help="Parquet file with a column user_id; further columns are ignored.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write; replaced when the new one is complete.")],
+    home: HomeOption = None,
+    k: Annotated[int, typer.Option(min=1, help="List depth.")] = 50,
+    repeats: Annotated[
+        Repeats, typer.Option(help="May lists hold what a user had? auto: as the model decided.")
+    ] = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Write every user's list."""
+    fitted = load(model)
+    ids = _user_ids(users)
+    n_users, n_rows = _write(fitted, ids, k, None if repeats == "auto" else repeats, out)
+    say(f"{out}: {n_rows:,} rows for {n_users:,} users, {fitted.manifest.plan.rung} as of {fitted.as_of:%Y-%m-%d}")
+    if json:
+        emit({"out": str(out), "users": n_users, "rows": n_rows, "rung": fitted.manifest.plan.rung})
+
+
+def _write(model: Model, ids: pl.Series, k: int, repeats: str | None, out: Path) -> tuple[int, int]:
+    """Write slates chunk by chunk, so that memory does not grow with the users."""
+    n_users = n_rows = 0
+    with replacing(out) as scratch, progress() as display:
+        task = display.add_task("users", total=ids.len())
+        writer: pq.ParquetWriter | None = None
+        for slates in model.recommend(ids, k, repeats=repeats):
+            table = slates.to_arrow()
+            writer = writer or pq.ParquetWriter(scratch, table.schema)
+            writer.write_table(table)
+            n_rows += slates.height
+            n_users += slates["user_id"].n_unique()
+            display.update(task, completed=n_users)
+        if writer is None:
+            raise DataError("--users: the file names 0 users; give at least one user_id")
+        writer.close()
+    return n_users, n_rows
+
+
+def _user_ids(path: Path) -> pl.Series:
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path}: is no readable Parquet file ({str(error).splitlines()[0]})") from error
+    if "user_id" not in table.columns:
+        raise SchemaError(f"{path}: has no column user_id but {', '.join(table.columns)}; rename the one that holds it")
+    ids = table["user_id"]
+    if not (ids.dtype.is_integer() or ids.dtype in (pl.String, pl.Null, pl.Categorical)):
+        raise SchemaError(f"{path}: user_id is {ids.dtype}, not text or an integer; cast it first")
+    return ids.cast(pl.String).drop_nulls().unique()

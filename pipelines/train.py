@@ -1,0 +1,79 @@
+"""`recsys train`: choose a plan on windows before `as_of`, then learn it from everything known by then."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipelines.configuration import Config, read_config
+from pipelines.console import emit, progress, say
+from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
+from pipelines.home import Home
+from recsys.evaluation import EvaluationSettings, Selection, earlier_cutoffs, select
+from recsys.recommender import FORMAT, Manifest, fit, save
+from recsys.settings import Settings
+from recsys.timeline import format_instant, parse_duration, parse_instant
+
+Repeats = Literal["auto", "allow", "exclude"]
+
+
+def train(
+    config: ConfigOption,
+    as_of: Annotated[str, typer.Option(help="Learn from what was known before this instant.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model; replaced when the new one is complete.")],
+    home: HomeOption = None,
+    horizon: Annotated[str | None, typer.Option(help="Length of the label windows that decide, e.g. 14d.")] = None,
+    repeats: Annotated[Repeats, typer.Option(help="May lists hold what a user had? auto: measured.")] = "auto",
+    json: JsonOption = False,
+) -> None:
+    """Learn from what was known before an instant."""
+    settings = _with_choices(read_config(config), horizon, repeats)
+    place = Home(home_of(config, home), settings)
+    instant = parse_instant(as_of, "--as-of")
+    selection = _select(place, instant)
+    manifest = Manifest(
+        format=FORMAT,
+        as_of=instant,
+        log_version=place.log_version,
+        config_digest=settings.digest(),
+        settings=settings.recommender,
+        plan=selection.plan,
+    )
+    save(fit(place.knowledge(instant), manifest), out)
+    say(f"{out}: {selection.winner} as of {format_instant(instant)}: {selection.plan.describe()}")
+    if json:
+        emit({"model": str(out), "rung": selection.winner, **_facts(selection, manifest)})
+
+
+def _with_choices(config: Config, horizon: str | None, repeats: Repeats) -> Config:
+    """Let the command line override two settings."""
+    recommender, evaluation = config.recommender, config.evaluation
+    if repeats != "auto":
+        recommender = recommender.model_copy(update={"repeats": repeats})
+    if horizon is not None:
+        evaluation = evaluation.model_copy(update={"horizon": parse_duration(horizon)})
+    return config.model_copy(update={"recommender": recommender, "evaluation": evaluation})
+
+
+def _select(place: Home, as_of: datetime) -> Selection:
+    """Choose a plan on the windows whose labels were known before `as_of`."""
+    rules: EvaluationSettings = place.config.evaluation
+    cutoffs = earlier_cutoffs(place, as_of, rules.horizon, rules.gap, rules.selection_windows)
+    with progress() as display:
+        task = display.add_task("earlier windows", total=len(cutoffs))
+        trials = []
+        for cutoff in cutoffs:
+            trials.append(place.trial(cutoff, as_of))
+            display.advance(task)
+        display.update(task, description="choosing")
+        return select(trials, place.config.recommender, k=rules.k, max_users=rules.selection_users)
+
+
+def _facts(selection: Selection, manifest: Settings) -> dict[str, object]:
+    return {
+        **manifest.model_dump(mode="json", include={"as_of", "log_version", "config_digest", "plan"}),
+        "scores_on_earlier_windows": selection.scores,
+        "n_windows": selection.n_windows,
+        "repeat_share": selection.repeat_share,
+    }

@@ -1,0 +1,90 @@
+"""Everything known at one instant: the events with dense ids, and the decayed state over the same events."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import polars as pl
+
+from recsys.data.history import History, read_history, with_idx
+from recsys.rewards import RewardSettings
+from recsys.state import DecayedState, StateSettings, build_state
+from recsys.timeline import format_duration
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "user": ("user_id",),
+    "item": ("item_id",),
+    "user_item": ("user_id", "item_id"),
+    "user_category": ("user_id", "category"),
+    "market_item": ("market", "item_id"),
+}
+"""The key columns of each grain of the state."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything known at `history.as_of`: the events, and the decayed state over them."""
+
+    history: History
+    state: DecayedState
+    target: str
+
+    @property
+    def as_of(self) -> datetime:
+        """The logical now; only `known_at < as_of` is in here."""
+        return self.history.as_of
+
+    @cached_property
+    def available(self) -> pl.DataFrame:
+        """Items that may be recommended at `as_of`: `item_idx`, `tie`."""
+        return self.history.items.filter("is_available").select("item_idx", "tie")
+
+    def decayed(self, grain: str, half_life: timedelta, *, measure: str | None = None) -> pl.DataFrame:
+        """Read one decayed measure of the state at `as_of`, with dense ids.
+
+        Args:
+            grain: a grain of the state, e.g. `item` or `user_item`.
+            half_life: one of the state's half-lives.
+            measure: `events`, or a reward column; the target reward by default.
+
+        Returns:
+            The grain's keys and `mass` > 0.
+        """
+        column = f"{measure or f'reward_{self.target}'}_{format_duration(half_life)}"
+        frame = self.state.read(grain, self.as_of).rename({column: "mass"})
+        maps = {
+            name: table
+            for name, table in (("user", self.history.users), ("item", self.history.items))
+            if f"{name}_id" in frame.columns
+        }
+        keys = [name.removesuffix("_id") + "_idx" if name.endswith("_id") else name for name in KEYS[grain]]
+        return with_idx(frame.select(*KEYS[grain], "mass"), maps).filter(pl.col("mass") > 0).select(*keys, "mass")
+
+
+def gather(
+    events: pl.LazyFrame,
+    *,
+    as_of: datetime,
+    rewards: RewardSettings,
+    state: StateSettings,
+    items: pl.LazyFrame | None = None,
+) -> Knowledge:
+    """Gather what was known before `as_of`.
+
+    Time:
+        Reads rows with `known_at < as_of`, of events and of item versions; later rows change nothing.
+
+    Args:
+        events: rows of the event contract, in any order.
+        as_of: the logical now.
+        rewards: the reward definitions.
+        state: half-lives and co-visit windows of the decayed state.
+        items: item versions, where there is a catalogue.
+
+    Raises:
+        DataError: if no interaction is known before `as_of`.
+    """
+    history = read_history(events, as_of=as_of, rewards=rewards, items=items)
+    categories = history.items.select("item_id", "category").drop_nulls("category")
+    decayed = build_state(events, as_of=as_of, settings=state, rewards=rewards, items=categories)
+    return Knowledge(history, decayed, rewards.target)

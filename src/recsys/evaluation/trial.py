@@ -1,0 +1,157 @@
+"""One cutoff under trial: what was known, what came, and every variant of the ladder, each fitted once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import polars as pl
+import polars_hash as plh
+
+from recsys.candidates import AnyItem, Blend, ItemList, Knowledge, Part, Tables
+from recsys.recommender import BLEND, LAST_RESORT, Pick, Plan, RecommenderSettings, full_slates, seen_pairs, source_of
+from recsys.timeline import Fold
+
+_SAMPLE_SALT = "selection"
+
+
+class Trials(Protocol):
+    """Where trials come from: a log, a catalogue and a configuration."""
+
+    def has_history(self, cutoff: datetime) -> bool:
+        """Whether enough was known at a cutoff to learn from."""
+        ...
+
+    def trial(self, cutoff: datetime, as_of: datetime) -> "Trial":
+        """Put the ladder on trial at a cutoff, with the labels known before `as_of`."""
+        ...
+
+
+class Fits:
+    """What every variant learned at one cutoff, each on first use."""
+
+    def __init__(self, knowledge: Knowledge, settings: RecommenderSettings) -> None:
+        self.knowledge, self.settings = knowledge, settings
+        self._tables: dict[tuple[str, str], Tables] = {}
+        self.seen = seen_pairs(knowledge.history)
+        self.last_resort = ItemList(LAST_RESORT, AnyItem(max(settings.popularity_half_lives))).fit(knowledge)["ranking"]
+
+    def tables(self, pick: Pick) -> Tables:
+        """Return what a variant learned, whatever its weight."""
+        key = (pick.rung, pick.variant)
+        if key not in self._tables:
+            self._tables[key] = source_of(pick, self.settings).fit(self.knowledge)
+        return self._tables[key]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The ladder at one cutoff.
+
+    Attributes:
+        fits: everything known at the cutoff and what was learned from it.
+        fold: cutoff, label window and the instant before which labels must be known.
+        truths: reward -> `user_idx`, `item_idx`, `reward`, `first_event_time` of the label window, the target first;
+            users and items that the history does not know have ids above its own.
+        everyone: `user_idx`, `user_id`, `market`, `n_events`, `last_time` of all users of any truth.
+    """
+
+    fits: Fits
+    fold: Fold
+    truths: dict[str, pl.DataFrame]
+    everyone: pl.DataFrame
+
+    @property
+    def truth(self) -> pl.DataFrame:
+        """The labels of the target reward."""
+        return self.truths[self.fits.knowledge.target]
+
+    @property
+    def users(self) -> pl.DataFrame:
+        """All users with a label of the target reward."""
+        return self.everyone.join(self.truth, on="user_idx", how="semi", maintain_order="left")
+
+    def candidates(self, pick: Pick, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None) -> pl.DataFrame:
+        """Retrieve from one variant."""
+        return source_of(pick, self.fits.settings).retrieve(self.fits.tables(pick), users, k, exclude)
+
+    def fill(
+        self, candidates: pl.DataFrame, fallback: Pick | None, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None
+    ) -> pl.DataFrame:
+        """Fill candidates up to full lists, from the fallback and then from any other item."""
+        fallbacks = [] if fallback is None else [(fallback.rung, self.fits.tables(fallback)["ranking"])]
+        fallbacks.append((LAST_RESORT, self.fits.last_resort))
+        return full_slates(candidates, fallbacks, users, name="own", k=k, exclude=exclude)
+
+    def slates(self, plan: Plan, users: pl.DataFrame, k: int) -> pl.DataFrame:
+        """Make the lists of a plan, as a model fitted at the cutoff would."""
+        exclude = self.excluded(plan.repeats, users)
+        if len(plan.parts) == 1:
+            candidates = self.candidates(plan.parts[0], users, k, exclude)
+        else:
+            settings = self.fits.settings
+            blend = Blend(BLEND, tuple(Part(source_of(pick, settings), pick.weight) for pick in plan.parts))
+            candidates = blend.retrieve(
+                blend.join([self.fits.tables(p) for p in plan.parts], self.ties), users, k, exclude
+            )
+        return self.fill(candidates, plan.fallback, users, k, exclude)
+
+    @property
+    def ties(self) -> pl.DataFrame:
+        """`item_idx` and `tie` of all items."""
+        return self.fits.knowledge.history.items.select("item_idx", "tie")
+
+    def excluded(self, repeats: str, users: pl.DataFrame) -> pl.DataFrame | None:
+        """Return the pairs that lists of these users may not hold under a repeats policy."""
+        return self.fits.seen.join(users, on="user_idx", how="semi") if repeats == "exclude" else None
+
+    def sample(self, max_users: int) -> pl.DataFrame:
+        """Return at most `max_users` users of the truth, chosen by a hash of their ids."""
+        order = plh.concat_str(pl.lit(_SAMPLE_SALT), pl.col("user_id")).nchash.xxh3_64()
+        return self.users.sort(order).head(max_users).sort("user_idx")
+
+
+def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame]) -> Trial:
+    """Attach a fold's labels to what was known at its cutoff.
+
+    Time:
+        What was learned comes from rows with `known_at < fold.cutoff`; labels are known before `fold.as_of`.
+
+    Args:
+        fits: everything known at `fold.cutoff`.
+        fold: cutoff, label window and the instant before which labels must be known.
+        labels: per named reward the fold's pairs: `user_id`, `item_id`, `reward`, `first_event_time`.
+    """
+    history = fits.knowledge.history
+    users = numbered(pl.concat([pairs["user_id"] for pairs in labels.values()]), history.users, "user")
+    items = numbered(pl.concat([pairs["item_id"] for pairs in labels.values()]), history.items, "item")
+    truths = {
+        name: pairs.join(users, on="user_id")
+        .join(items, on="item_id")
+        .select("user_idx", "item_idx", "reward", "first_event_time")
+        .sort("user_idx", "item_idx")
+        for name, pairs in labels.items()
+    }
+    facts = history.users.select("user_id", "market", "n_events", "last_time")
+    known = users.join(facts, on="user_id", how="left").with_columns(pl.col("n_events").fill_null(0))
+    return Trial(fits, fold, truths, known.sort("user_idx"))
+
+
+def numbered(ids: pl.Series, known: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Number the distinct ids: as the history does, and above its own numbers where it does not know them.
+
+    Example:
+        >>> known = pl.DataFrame({"item_id": ["b"], "item_idx": [0]}, schema_overrides={"item_idx": pl.UInt32})
+        >>> numbered(pl.Series("item_id", ["c", "b", "a"]), known, "item").rows()
+        [('a', 1), ('b', 0), ('c', 2)]
+    """
+    distinct = ids.unique().sort().to_frame()
+    table = distinct.join(known.select(f"{name}_id", f"{name}_idx"), on=f"{name}_id", how="left")
+    strange = (pl.col(f"{name}_idx").is_null().cum_sum() - 1 + known.height).cast(pl.UInt32)
+    return table.sort(f"{name}_id").with_columns(pl.coalesce(f"{name}_idx", strange).alias(f"{name}_idx"))
+
+
+def earlier_cutoffs(trials: Trials, as_of: datetime, horizon: timedelta, gap: timedelta, n: int) -> list[datetime]:
+    """Return the cutoffs, at most `n`, whose label windows tile the time before `as_of` and that have history."""
+    step = range(n, 0, -1)
+    return [cutoff for cutoff in (as_of - gap - horizon * i for i in step) if trials.has_history(cutoff)]

@@ -1,0 +1,160 @@
+"""The ladder: every rung by name, weakest idea first, with the variants among which earlier windows choose.
+
+To add a rung, write a `CandidateSource` and one entry here. Nothing else knows the rungs by name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from recsys.candidates import (
+    AllTimePopularity,
+    CandidateSource,
+    CategoryPopularity,
+    CoVisits,
+    DecayedPopularity,
+    ItemList,
+    MarketPopularity,
+    NewArrivals,
+    PersonalHistory,
+    Repurchase,
+    SameSeasonLastYear,
+    Trending,
+    WindowedPopularity,
+)
+from recsys.settings import Duration, Settings
+from recsys.timeline import format_duration
+
+Family = Literal["popularity", "segment", "personal", "covisits"]
+"""What a rung brings to a blend; a blend takes the best rung of each family."""
+
+
+class RecommenderSettings(Settings):
+    """What the ladder tries. Half-lives must be among those of the state.
+
+    Attributes:
+        ladder: rungs to climb, in order; the blend comes last by itself.
+        windows: lengths of popularity windows.
+        popularity_half_lives: for decayed and segment popularity.
+        personal_half_lives: for a user's own history.
+        gammas: exponents of recent popularity in the personal rung.
+        covisit_half_lives: for co-visits; each must be one of the state's co-visit half-lives.
+        seed_half_life: how fast a user's items lose weight as co-visit seeds.
+        season_window: length of the same season last year.
+        arrival_window: how long an item is new.
+        blend_weights: weights tried for each part that joins the strongest one of a blend.
+        repeats: may a list hold what the user had: decided on earlier windows, always, or never.
+        min_repeat_share: under `auto`, repeats are allowed when at least this share of earlier labels were repeats.
+    """
+
+    ladder: tuple[str, ...] = (
+        "popularity_all_time",
+        "popularity_window",
+        "popularity_decayed",
+        "trending",
+        "season",
+        "new_arrivals",
+        "market_popularity",
+        "category_popularity",
+        "covisits",
+        "personal",
+        "repurchase",
+    )
+    windows: tuple[Duration, ...] = (timedelta(days=7), timedelta(days=28))
+    popularity_half_lives: tuple[Duration, ...] = (timedelta(days=7), timedelta(days=30))
+    personal_half_lives: tuple[Duration, ...] = (timedelta(days=30), timedelta(days=90), timedelta(days=180))
+    gammas: tuple[float, ...] = (0.0, 0.3, 0.6)
+    covisit_half_lives: tuple[Duration, ...] = (timedelta(days=30), timedelta(days=180))
+    seed_half_life: Duration = timedelta(days=7)
+    season_window: Duration = timedelta(days=28)
+    arrival_window: Duration = timedelta(days=30)
+    blend_weights: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    repeats: Literal["auto", "allow", "exclude"] = "auto"
+    min_repeat_share: float = 0.05
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung: what it is, what its reason says to a person, and how its variants are made."""
+
+    name: str
+    family: Family
+    description: str
+    reason: str
+    variants: Callable[[str, RecommenderSettings], dict[str, CandidateSource]]
+
+
+def _all_time(name: str, _: RecommenderSettings) -> dict[str, CandidateSource]:
+    return {"all": ItemList(name, AllTimePopularity())}
+
+
+def _windowed(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    return {f"window={format_duration(w)}": ItemList(name, WindowedPopularity(w)) for w in settings.windows}
+
+
+def _decayed(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    return {_half(h): ItemList(name, DecayedPopularity(h)) for h in settings.popularity_half_lives}
+
+
+def _trending(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    fast, slow = min(settings.popularity_half_lives), max(settings.popularity_half_lives)
+    return {f"fast={format_duration(fast)} slow={format_duration(slow)}": ItemList(name, Trending(fast, slow))}
+
+
+def _season(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    window = settings.season_window
+    return {f"window={format_duration(window)}": ItemList(name, SameSeasonLastYear(window))}
+
+
+def _arrivals(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    window = settings.arrival_window
+    return {f"window={format_duration(window)}": ItemList(name, NewArrivals(window))}
+
+
+def _market(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    return {_half(h): MarketPopularity(name, h) for h in settings.popularity_half_lives}
+
+
+def _category(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    taste = max(settings.popularity_half_lives)
+    return {_half(h): CategoryPopularity(name, h, taste) for h in settings.popularity_half_lives}
+
+
+def _covisits(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    return {_half(h): CoVisits(name, h, settings.seed_half_life) for h in settings.covisit_half_lives}
+
+
+def _personal(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    recent = WindowedPopularity(max(settings.windows))
+    return {
+        f"{_half(h)} gamma={gamma:g}": PersonalHistory(name, h, recent, gamma)
+        for h in settings.personal_half_lives
+        for gamma in settings.gammas
+    }
+
+
+def _repurchase(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    return {_half(h): Repurchase(name, h) for h in settings.personal_half_lives}
+
+
+def _half(half_life: timedelta) -> str:
+    return f"half_life={format_duration(half_life)}"
+
+
+_RUNGS = (
+    Rung("popularity_all_time", "popularity", "reward over all history", "popular of all time", _all_time),
+    Rung("popularity_window", "popularity", "reward over the last days", "popular these days", _windowed),
+    Rung("popularity_decayed", "popularity", "decayed reward", "popular these days", _decayed),
+    Rung("trending", "popularity", "rate now over rate lately", "trending now", _trending),
+    Rung("season", "popularity", "same season last year", "in season", _season),
+    Rung("new_arrivals", "popularity", "young items by rate since launch", "new", _arrivals),
+    Rung("market_popularity", "segment", "decayed reward in the user's market", "popular in your market", _market),
+    Rung("category_popularity", "segment", "popular in the user's categories", "popular in what you like", _category),
+    Rung("covisits", "covisits", "decayed directed co-visits of recent items", "goes with what you had", _covisits),
+    Rung("personal", "personal", "own decayed history x recent popularity", "you had it before", _personal),
+    Rung("repurchase", "personal", "own history, raised when due again", "due again", _repurchase),
+)
+
+RUNGS: dict[str, Rung] = {rung.name: rung for rung in _RUNGS}
+"""Every rung by name; a run climbs those of its `ladder`."""
