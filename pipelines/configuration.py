@@ -1,6 +1,9 @@
 """The whole configuration of a run: one section per component, each with its own model and defaults."""
 
 from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
 
 from recsys.data.ingest import IngestSettings
 from recsys.data.simulated import ShopSettings
@@ -9,6 +12,7 @@ from recsys.recommender import RecommenderSettings
 from recsys.rewards import RewardSettings
 from recsys.settings import Settings
 from recsys.state import StateSettings
+from recsys.timeline import format_duration
 
 
 class Config(Settings):
@@ -20,6 +24,19 @@ class Config(Settings):
     state: StateSettings = StateSettings()
     recommender: RecommenderSettings = RecommenderSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _state_has_what_the_ladder_reads(self) -> Self:
+        counters = self.recommender.counter_half_lives - set(self.state.half_lives)
+        covisits = set(self.recommender.covisit_half_lives) - set(self.state.covisits.half_lives)
+        problems = [
+            f"{section} lacks {', '.join(format_duration(h) for h in sorted(missing))}, which [recommender] reads"
+            for section, missing in (("state.half_lives", counters), ("state.covisits.half_lives", covisits))
+            if missing
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 def read_config(path: Path) -> Config:

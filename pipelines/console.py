@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
-CONSOLE = Console(stderr=True)
+_WIDTH = 132
+"""Columns of what is not written to a terminal."""
+
+CONSOLE = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
 """The rich console of every verb; it writes to stderr."""
 
 
@@ -19,6 +23,11 @@ def say(message: str) -> None:
 def emit(result: Mapping[str, object]) -> None:
     """Print one JSON object on stdout."""
     print(json.dumps(result, default=str))
+
+
+def show(table: Table) -> None:
+    """Print a table on stdout."""
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
 
 
 def progress() -> Progress:

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from pipelines.configuration import Config, read_config
-from pipelines.console import CONSOLE, emit, progress, say
+from pipelines.console import emit, progress, say, show
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
-from recsys.errors import ConfigError, DataError
+from recsys.errors import ConfigError
 from recsys.evaluation import (
     CutoffRun,
     EvaluationResults,
@@ -40,8 +40,8 @@ def evaluate(
     """Judge the ladder over rolling cutoffs and write a report."""
     settings = _with_choices(read_config(config), cutoffs, quick)
     place = Home(home_of(config, home), settings)
-    as_of = place.end()
-    runs = _runs(place, as_of)
+    end, as_of = place.ends()
+    runs = _runs(place, end, as_of)
     title = f"Ladder on {place.path.name}"
     results = summarise(
         runs, settings.evaluation, _provenance(place, config, as_of, out), reward=settings.rewards.target, title=title
@@ -51,10 +51,11 @@ def evaluate(
         (folder / "metrics.json").write_text(results_json(results))
         per_user(runs).write_parquet(folder / "per_user.parquet")
         render_report(results, folder / "report.html")
-    CONSOLE.print(ladder_table(results))
-    say(f"report: {out / 'report.html'}")
     if json:
         emit(_brief(results, out))
+    else:
+        show(ladder_table(results))
+    say(f"report: {out / 'report.html'}")
 
 
 def _with_choices(config: Config, cutoffs: str | None, quick: bool) -> Config:
@@ -68,10 +69,10 @@ def _with_choices(config: Config, cutoffs: str | None, quick: bool) -> Config:
     return config.model_copy(update={"evaluation": rules})
 
 
-def _runs(place: Home, as_of: datetime) -> list[CutoffRun]:
+def _runs(place: Home, end: datetime, as_of: datetime) -> list[CutoffRun]:
     """Climb the ladder at every cutoff."""
     rules = place.config.evaluation
-    cutoffs = list(rules.cutoffs) or rolling_cutoffs(as_of, rules.horizon, rules.n_cutoffs, rules.gap)
+    cutoffs = list(rules.cutoffs) or rolling_cutoffs(end, rules.horizon, rules.n_cutoffs, rules.gap)
     unknown = [cutoff for cutoff in cutoffs if not place.has_history(cutoff)]
     if unknown:
         raise ConfigError(
@@ -82,11 +83,6 @@ def _runs(place: Home, as_of: datetime) -> list[CutoffRun]:
     with progress() as display:
         task = display.add_task("cutoffs", total=len(cutoffs))
         for run in climb(place, cutoffs, as_of, recommender=place.config.recommender, rules=rules):
-            if run.trial.truth.is_empty():
-                raise DataError(
-                    f"cutoff {format_instant(run.cutoff)}: 0 labels in the {rules.horizon.days} days after it; "
-                    "choose an earlier cutoff"
-                )
             runs.append(run)
             display.advance(task)
     return runs

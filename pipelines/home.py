@@ -1,7 +1,7 @@
 """A home seen through a configuration: what was known at any instant, and what came after it."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -39,10 +39,15 @@ class Home:
         first = self.events(cutoff).select(pl.col("event_time").min()).collect().item()
         return first is not None and cutoff - first >= self.config.evaluation.horizon
 
-    def end(self) -> datetime:
-        """Return the midnight after the log's last row became known: the first instant with nothing left to judge."""
-        last = EventLog(self.path).scan_files(self.log_version).select(pl.col("known_at").max()).collect().item()
-        return datetime.combine(last.date(), datetime.min.time(), tzinfo=UTC) + timedelta(days=1)
+    def ends(self) -> tuple[datetime, datetime]:
+        """Return the midnights after the log's last event happened and after its last row became known.
+
+        Label windows are placed before the first; the labels in them are those known before the second.
+        """
+        log_lf = EventLog(self.path).scan_files(self.log_version)
+        last = log_lf.select(pl.col("event_time", "known_at").max()).collect().row(0)
+        happened, known = (datetime.combine(t.date(), time(), tzinfo=UTC) + timedelta(days=1) for t in last)
+        return happened, known
 
     def events(self, as_of: datetime) -> pl.LazyFrame:
         """Events known before `as_of`, at this run's version of the log."""

@@ -8,8 +8,8 @@ import typer
 
 from pipelines.configuration import Config, read_config
 from pipelines.console import emit, progress, say
-from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
 from pipelines.home import Home
+from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
 from recsys.evaluation import EvaluationSettings, Selection, earlier_cutoffs, select
 from recsys.recommender import FORMAT, Manifest, fit, save
 from recsys.settings import Settings

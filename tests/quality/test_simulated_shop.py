@@ -229,7 +229,7 @@ def _gaps(**changes: object) -> tuple[int, int]:
     gap = (pl.col("event_time") - pl.col("event_time").shift(1).over("user_id", "item_id")).dt.total_days()
     purchases = _of("purchase", **changes).filter(pl.col("kind") == "pantry").sort("event_time", "event_id")
     gaps = purchases.select(gap).to_series().drop_nulls()
-    return gaps.is_between(13, 29).sum(), gaps.is_between(0, 8).sum()
+    return int(gaps.is_between(13, 29).sum()), int(gaps.is_between(0, 8).sum())
 
 
 def test_staples_are_bought_again_after_their_interval() -> None:

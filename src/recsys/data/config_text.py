@@ -89,6 +89,8 @@ def _recommender(profile: Profile, suggestion: Suggestion) -> list[str]:
         f"{_quantiles(profile.return_days)}.",
         f"personal_half_lives = {format_durations(suggestion.personal_half_lives)}",
         f"covisit_half_lives = {format_durations(suggestion.covisit_half_lives)}",
+        "# How fast an item loses weight as the start of a co-visit: the shortest taste.",
+        f'seed_half_life = "{format_duration(suggestion.personal_half_lives[0])}"',
     ]
 
 

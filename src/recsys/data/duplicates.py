@@ -11,7 +11,7 @@ anywhere, so one of them makes the whole log be read (its ids, and the content o
 
 import math
 from collections.abc import Iterator
-from datetime import date
+from datetime import timedelta
 
 import polars as pl
 import polars_hash as plh
@@ -19,12 +19,13 @@ import polars_hash as plh
 from recsys.data.event_ids import ROW_KEY_LENGTH, numbered_id, row_key
 from recsys.data.log import PARTITION, EventLog
 from recsys.tables import EVENT_DTYPES
+from recsys.timeline import Window
 
 SHARD_ROWS = 4_000_000
 """About how many rows are judged at once."""
 
 COMMIT_ROWS = 500_000
-"""About how many rows are handed to the log at once; a day is never parted."""
+"""About how many rows are handed to the log at once; a minute is never parted."""
 
 PRESENT = "present"
 CONFLICT = "conflict"
@@ -68,29 +69,29 @@ def judge_duplicates(staged_lf: pl.LazyFrame, log: EventLog) -> pl.DataFrame:
 
 
 def new_events(staged_lf: pl.LazyFrame, verdicts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield the new rows with their ids, some dates at a time and in the order of the dates.
+    """Yield the new rows with their ids, a span of time after the other.
 
     Args:
         staged_lf: columns of `STAGED_DTYPES`.
         verdicts: what `judge_duplicates` returned for them.
 
     Returns:
-        Frames of `EVENT_DTYPES`; no two hold the same date.
+        Frames of `EVENT_DTYPES`; no two hold the same minute.
     """
-    for first, last in _date_spans(staged_lf):
-        day = pl.col("event_time").dt.date()
-        rows = staged_lf.filter(day.is_between(first, last)).collect()
+    for span in _spans(staged_lf):
+        rows = staged_lf.filter(span.holds(pl.col("event_time"))).collect()
         judged = rows.join(verdicts, on=KEYS, how="left").filter(pl.col("verdict").is_null())
         event_id = pl.coalesce("event_id", numbered_id(pl.col("row_key"), pl.col("occurrence").fill_null(1)))
         yield judged.with_columns(event_id.alias("event_id")).select(EVENT_DTYPES.keys())
 
 
-def _date_spans(staged_lf: pl.LazyFrame) -> Iterator[tuple[date, date]]:
-    """Group the dates of the delivery into spans of about `COMMIT_ROWS` rows."""
-    per_day = staged_lf.group_by(pl.col("event_time").dt.date().alias("day")).len().sort("day").collect()
-    spans = per_day.group_by((pl.col("len").cum_sum() - pl.col("len")) // COMMIT_ROWS, maintain_order=True)
-    for _, span in spans:
-        yield span["day"][0], span["day"][-1]
+def _spans(staged_lf: pl.LazyFrame) -> Iterator[Window]:
+    """Part the time of the delivery into spans of about `COMMIT_ROWS` rows, at whole minutes."""
+    minute = pl.col("event_time").dt.truncate("1m").alias("minute")
+    per_minute = staged_lf.group_by(minute).len().sort("minute").collect()
+    rows_before = pl.col("len").cum_sum() - pl.col("len")
+    for _, span in per_minute.group_by(rows_before // COMMIT_ROWS, maintain_order=True):
+        yield Window(span["minute"][0], span["minute"][-1] + timedelta(minutes=1))
 
 
 def _relevant(staged_lf: pl.LazyFrame, log: EventLog, *, has_ids: bool) -> pl.LazyFrame | None:

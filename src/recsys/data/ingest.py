@@ -5,7 +5,7 @@
     commit   append to the quarantine, then to the log: two commits, each atomic, each adding a row only once
 
 So whenever it is killed, the next ingestion of the same files completes it. Memory is bounded by chunks of a million
-rows, and by the largest single day of the delivery (about 0.4 GiB per million of its events).
+rows, and by the rows of the delivery's largest minute.
 """
 
 from collections.abc import Iterable, Sequence

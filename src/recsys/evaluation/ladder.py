@@ -9,6 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
+from recsys.errors import DataError
 from recsys.evaluation.beyond_accuracy import list_metrics
 from recsys.evaluation.metrics import per_user_metrics
 from recsys.evaluation.selection import Selection, select
@@ -16,7 +17,7 @@ from recsys.evaluation.settings import EvaluationSettings
 from recsys.evaluation.strata import build_strata
 from recsys.evaluation.trial import Trial, Trials, earlier_cutoffs
 from recsys.recommender import RecommenderSettings
-from recsys.timeline import age_days
+from recsys.timeline import age_days, format_duration, format_instant
 
 SERVED = "served"
 """The last row of a ladder: at each cutoff, the lists of the rung that earlier windows chose."""
@@ -70,6 +71,9 @@ def climb(
 
     Yields:
         One run per cutoff.
+
+    Raises:
+        DataError: if a label window holds no label.
     """
     for cutoff in cutoffs:
         earlier = earlier_cutoffs(trials, cutoff, rules.horizon, rules.gap, rules.selection_windows)
@@ -80,6 +84,11 @@ def climb(
             max_users=rules.selection_users,
         )
         trial = trials.trial(cutoff, as_of)
+        if trial.truth.is_empty():
+            raise DataError(
+                f"cutoff {format_instant(cutoff)}: 0 labels in the {format_duration(rules.horizon)} after it; "
+                "choose an earlier cutoff or a longer horizon"
+            )
         scores, lists = {}, {}
         for rung, plan in selection.plans.items():
             slates = trial.slates(plan, trial.everyone, max(rules.k, rules.k_recall))

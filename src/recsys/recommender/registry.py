@@ -6,7 +6,9 @@ To add a rung, write a `CandidateSource` and one entry here. Nothing else knows 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from recsys.candidates import (
     AllTimePopularity,
@@ -30,6 +32,13 @@ Family = Literal["popularity", "segment", "personal", "covisits"]
 """What a rung brings to a blend; a blend takes the best rung of each family."""
 
 
+Span = Annotated[Duration, Field(gt=timedelta())]
+Spans = Annotated[tuple[Span, ...], Field(min_length=1)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Exponents = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+Weights = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+
+
 class RecommenderSettings(Settings):
     """What the ladder tries. Half-lives must be among those of the state.
 
@@ -48,7 +57,7 @@ class RecommenderSettings(Settings):
         min_repeat_share: under `auto`, repeats are allowed when at least this share of earlier labels were repeats.
     """
 
-    ladder: tuple[str, ...] = (
+    ladder: Names = (
         "popularity_all_time",
         "popularity_window",
         "popularity_decayed",
@@ -61,17 +70,32 @@ class RecommenderSettings(Settings):
         "personal",
         "repurchase",
     )
-    windows: tuple[Duration, ...] = (timedelta(days=7), timedelta(days=28))
-    popularity_half_lives: tuple[Duration, ...] = (timedelta(days=7), timedelta(days=30))
-    personal_half_lives: tuple[Duration, ...] = (timedelta(days=30), timedelta(days=90), timedelta(days=180))
-    gammas: tuple[float, ...] = (0.0, 0.3, 0.6)
-    covisit_half_lives: tuple[Duration, ...] = (timedelta(days=30), timedelta(days=180))
-    seed_half_life: Duration = timedelta(days=7)
-    season_window: Duration = timedelta(days=28)
-    arrival_window: Duration = timedelta(days=30)
-    blend_weights: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
+    windows: Spans = (timedelta(days=7), timedelta(days=28))
+    popularity_half_lives: Spans = (timedelta(days=7), timedelta(days=30))
+    personal_half_lives: Spans = (timedelta(days=30), timedelta(days=90), timedelta(days=180))
+    gammas: Exponents = (0.0, 0.3, 0.6)
+    covisit_half_lives: Spans = (timedelta(days=30), timedelta(days=180))
+    seed_half_life: Span = timedelta(days=7)
+    season_window: Span = timedelta(days=28)
+    arrival_window: Span = timedelta(days=30)
+    blend_weights: Weights = (0.03, 0.1, 0.3, 1.0)
     repeats: Literal["auto", "allow", "exclude"] = "auto"
-    min_repeat_share: float = 0.05
+    min_repeat_share: float = Field(default=0.05, ge=0, le=1)
+
+    @property
+    def counter_half_lives(self) -> set[timedelta]:
+        """The half-lives that the counters of the state must have."""
+        return {*self.popularity_half_lives, *self.personal_half_lives, self.seed_half_life}
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        problems = [
+            f"rung {name!r} is unknown; known are {', '.join(RUNGS)}" for name in self.ladder if name not in RUNGS
+        ]
+        problems += ["ladder names a rung twice"] if len(set(self.ladder)) < len(self.ladder) else []
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 @dataclass(frozen=True)

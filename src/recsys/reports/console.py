@@ -26,9 +26,9 @@ def ladder_table(results: EvaluationResults) -> Table:
         caption=f"{protocol.n_users:,} users over {len(protocol.cutoffs)} cutoff(s); 95 % intervals from "
         f"{protocol.resamples:,} paired resamples of users; * was chosen at the last cutoff",
     )
-    table.add_column("rung")
+    table.add_column("rung", no_wrap=True)
     for heading in (primary, "95 % interval", "against the rung below"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict")
     for heading in [*(metric_label(metric, protocol) for metric in others), "Coverage"]:
         table.add_column(heading, justify="right")

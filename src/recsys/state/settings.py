@@ -62,7 +62,7 @@ class StateSettings(Settings):
         default=tuple(timedelta(days=d) for d in (1, 7, 30, 90, 180)), min_length=1, strict=False
     )
     covisits: CovisitSettings = CovisitSettings()
-    max_build_rows: int = Field(default=4_000_000, ge=1)
+    max_build_rows: int = Field(default=2_000_000, ge=1)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

@@ -53,6 +53,18 @@ def test_one_column_may_mix_offsets_dates_and_epochs() -> None:
     ]
 
 
+@pytest.mark.parametrize("texts", [["2011-10-10T12:00:00Z", None], ["2011-10-10 10:00:00\u221202:00"], [None], []])
+def test_a_column_written_in_one_way_reads_as_a_mixed_one(texts: list[str | None]) -> None:
+    column = pl.Series("t", texts, dtype=pl.String)
+    mixed = pl.concat([column, pl.Series("t", ["soon", "1318248000"])])
+    assert read_times(column, None, "f").instants.equals(read_times(mixed, None, "f").instants[: len(texts)])
+
+
+@pytest.mark.parametrize("text", ["2011-10-1012:00:00Z", "2011-10-10T12:00:00+02:00Z", "11-10-10T12:00:00Z"])
+def test_almost_iso_is_unreadable(text: str) -> None:
+    assert read_one(text) is None
+
+
 def test_fractions_are_cut_to_microseconds() -> None:
     assert read_one("2011-10-10T12:00:00.123456789Z") == NOON + timedelta(microseconds=123456)
 

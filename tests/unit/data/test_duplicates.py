@@ -77,7 +77,7 @@ def test_without_ids_of_the_sender_only_the_touched_dates_are_read(tmp_path: Pat
         judge_duplicates(staged((0, 1, "id", "a", 1)), log)
 
 
-def test_new_events_come_by_date_with_their_ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_new_events_come_in_order_of_time_with_their_ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(duplicates, "COMMIT_ROWS", 2)
     rows = staged(
         (0, 1, "z", "a", 3), (0, 2, None, "a", 1), (0, 3, None, "a", 1), (0, 4, None, "b", 2), (1, 1, "z", "a", 3)

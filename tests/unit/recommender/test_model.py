@@ -75,3 +75,14 @@ def test_an_unknown_rung_or_variant_is_named_with_those_that_exist() -> None:
         source_of(Pick(rung="magic", variant="x"), RecommenderSettings())
     with pytest.raises(ConfigError, match="has no variant 'x'; it has window=7d, window=28d"):
         source_of(Pick(rung="popularity_window", variant="x"), RecommenderSettings())
+
+
+def test_a_ladder_with_an_unknown_or_a_repeated_rung_is_refused() -> None:
+    with pytest.raises(ConfigError, match="rung 'magic' is unknown; .*ladder names a rung twice"):
+        RecommenderSettings.parse({"ladder": ["magic", "magic"]}, "here")
+
+
+@pytest.mark.parametrize("key", ["windows", "gammas", "blend_weights", "ladder"])
+def test_an_empty_list_of_what_to_try_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        RecommenderSettings.parse({key: []}, "here")
