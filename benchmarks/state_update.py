@@ -3,8 +3,9 @@
     python benchmarks/state_update.py [MILLIONS ...]        default: 1 10
 
 Each size is a log of 100 days in daily Parquet files: sessions of about four events, a long tail of users and items,
-users who mostly stay among a hundred items, one per cent late by up to two weeks, purchases and returns. The recompute reads all of it; the update reads the state
-of day 99 from its store, adds the last day and saves (the saving of the recompute is not counted). Both run in a process of their own, so that peak memory is theirs.
+users who mostly stay among a hundred items, one per cent late by up to two weeks, purchases and returns. The recompute
+reads all of it, and its time leaves out the saving. The update loads the state of day 99 from its store, adds the last
+day and saves. Both run in a process of their own, so that peak memory is theirs.
 """
 
 import resource

@@ -50,7 +50,8 @@ def tree_paths() -> list[str]:
     """Return the paths of the README's annotated tree, from its indentation."""
     block = re.search(r"```text\nrecsys/\n(.*?)```", README, flags=re.DOTALL)
     assert block
-    paths, stack = [], []
+    paths: list[str] = []
+    stack: list[str] = []
     for line in block.group(1).splitlines():
         depth = (len(line) - len(line.lstrip())) // 2 - 1
         name = line.split()[0]

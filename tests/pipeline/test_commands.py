@@ -59,12 +59,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(folder: Path, *more: str, out: str = "model", home: str = "home") -> int:
-    words = ["train", "-c", folder / "tiny.toml", "--home", folder / home, "--as-of", AS_OF, "--horizon", "7d"]
+    words: list[str | Path] = ["train", "-c", folder / "tiny.toml", "--home", folder / home]
+    words += ["--as-of", AS_OF, "--horizon", "7d"]
     return run(*words, "--out", folder / out, *more)
 
 
 def recommend(folder: Path, *more: str, model: str = "model", out: str = "slates.parquet", home: str = "home") -> int:
-    words = ["recommend", "-c", folder / "tiny.toml", "--home", folder / home, "--model", folder / model]
+    words: list[str | Path] = [
+        "recommend",
+        "-c",
+        folder / "tiny.toml",
+        "--home",
+        folder / home,
+        "--model",
+        folder / model,
+    ]
     return run(*words, "--users", folder / "users.parquet", "--out", folder / out, *more)
 
 
@@ -93,7 +102,7 @@ def test_a_log_cut_off_at_as_of_gives_the_same_slates_as_the_full_log(place: Pat
     cut.rename({"event_time": "timestamp"}).write_parquet(place / "cut.parquet")
     items = pl.read_delta(str(place / "home/log/items"))
     items.write_parquet(place / "items.parquet")
-    words = ["ingest", "-c", place / "tiny.toml", "--home", place / "cut"]
+    words: list[str | Path] = ["ingest", "-c", place / "tiny.toml", "--home", place / "cut"]
     assert run(*words, place / "cut.parquet") == 0
     assert run(*words, "--format", "items", place / "items.parquet") == 0
     assert train(place, out="cut-model", home="cut") == 0
@@ -113,7 +122,15 @@ def test_train_says_in_json_what_it_chose_and_why(place: Path, capsys: pytest.Ca
 
 
 def test_evaluate_writes_a_report_its_numbers_and_every_user(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["evaluate", "-c", place / "tiny.toml", "--home", place / "home", "--out", place / "report"]
+    words: list[str | Path] = [
+        "evaluate",
+        "-c",
+        place / "tiny.toml",
+        "--home",
+        place / "home",
+        "--out",
+        place / "report",
+    ]
     assert run(*words, "--json") == 0
     said = json.loads(capsys.readouterr().out)
     metrics = json.loads((place / "report/metrics.json").read_text())
@@ -130,7 +147,15 @@ def test_evaluate_writes_a_report_its_numbers_and_every_user(place: Path, capsys
 def test_quick_looks_at_the_last_cutoff_only_and_prints_the_ladder(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["evaluate", "-c", place / "tiny.toml", "--home", place / "home", "--out", place / "quick"]
+    words: list[str | Path] = [
+        "evaluate",
+        "-c",
+        place / "tiny.toml",
+        "--home",
+        place / "home",
+        "--out",
+        place / "quick",
+    ]
     assert run(*words, "--quick", "--cutoffs", "2024-02-12, 2024-02-26") == 0
     metrics = json.loads((place / "quick/metrics.json").read_text())
     assert metrics["protocol"]["cutoffs"] == ["2024-02-26T00:00:00Z"]
@@ -138,7 +163,7 @@ def test_quick_looks_at_the_last_cutoff_only_and_prints_the_ladder(
 
 
 def test_a_log_too_short_for_an_earlier_window_is_served_by_decayed_popularity(place: Path) -> None:
-    words = ["train", "-c", place / "tiny.toml", "--home", place / "home", "--as-of", "2024-01-05"]
+    words: list[str | Path] = ["train", "-c", place / "tiny.toml", "--home", place / "home", "--as-of", "2024-01-05"]
     assert run(*words, "--out", place / "young") == 0
     plan = json.loads((place / "young/model.json").read_text())["plan"]
     assert plan["parts"][0]["rung"] == "popularity_decayed"
@@ -161,7 +186,7 @@ def test_a_home_that_holds_a_log_is_not_simulated_over(place: Path, capsys: pyte
 def test_wrong_words_for_train_are_answered_in_one_line_with_exit_code_2(
     place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
-    start = ["train", "-c", place / "tiny.toml", "--home", place / "home", "--out", place / "never"]
+    start: list[str | Path] = ["train", "-c", place / "tiny.toml", "--home", place / "home", "--out", place / "never"]
     assert run(*start, *words) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
@@ -193,7 +218,15 @@ def test_a_users_file_that_cannot_serve_is_refused_and_nothing_is_written(
         table.write_parquet(bad / "users.parquet")
     else:
         (bad / "users.parquet").write_text("user_id")
-    words = ["recommend", "-c", place / "tiny.toml", "--model", place / "model", "--users", bad / "users.parquet"]
+    words: list[str | Path] = [
+        "recommend",
+        "-c",
+        place / "tiny.toml",
+        "--model",
+        place / "model",
+        "--users",
+        bad / "users.parquet",
+    ]
     assert run(*words, "--out", bad / "out.parquet") == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in bad.iterdir()] == ["users.parquet"]
@@ -201,7 +234,15 @@ def test_a_users_file_that_cannot_serve_is_refused_and_nothing_is_written(
 
 def test_integer_user_ids_are_read_as_their_decimal_text(place: Path) -> None:
     pl.DataFrame({"user_id": [17850, 17850]}).write_parquet(place / "numbers.parquet")
-    words = ["recommend", "-c", place / "tiny.toml", "--model", place / "model", "--users", place / "numbers.parquet"]
+    words: list[str | Path] = [
+        "recommend",
+        "-c",
+        place / "tiny.toml",
+        "--model",
+        place / "model",
+        "--users",
+        place / "numbers.parquet",
+    ]
     assert run(*words, "--k", "3", "--out", place / "numbered.parquet") == 0
     assert pl.read_parquet(place / "numbered.parquet")["user_id"].to_list() == ["17850"] * 3
 
@@ -210,14 +251,22 @@ def test_integer_user_ids_are_read_as_their_decimal_text(place: Path) -> None:
 def test_cutoffs_without_history_or_labels_are_refused(
     place: Path, capsys: pytest.CaptureFixture[str], cutoffs: str
 ) -> None:
-    words = ["evaluate", "-c", place / "tiny.toml", "--home", place / "home", "--out", place / "none"]
+    words: list[str | Path] = ["evaluate", "-c", place / "tiny.toml", "--home", place / "home", "--out", place / "none"]
     assert run(*words, "--cutoffs", cutoffs) == 2
     assert "cutoff" in capsys.readouterr().err
 
 
 def test_a_config_that_is_wrong_is_answered_with_all_problems(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "wrong.toml").write_text('[evaluation]\nhorizn = "7d"\nk = 0\n')
-    words = ["evaluate", "-c", place / "wrong.toml", "--home", place / "home", "--out", place / "none"]
+    words: list[str | Path] = [
+        "evaluate",
+        "-c",
+        place / "wrong.toml",
+        "--home",
+        place / "home",
+        "--out",
+        place / "none",
+    ]
     assert run(*words) == 2
     error = capsys.readouterr().err
     assert "2 wrong setting(s)" in error

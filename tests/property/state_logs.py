@@ -1,5 +1,6 @@
 """Small random logs: several users and items, late rows, returns, anonymous baskets, equal instants."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -57,7 +58,7 @@ def day(number: int) -> datetime:
     return START + timedelta(days=number)
 
 
-def to_events(rows: list[dict[str, object]]) -> pl.DataFrame:
+def to_events(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     """Turn drawn rows into the event contract."""
     schema = {"user_id": pl.String, "item_id": pl.String, "event_type": pl.String, "hour": pl.Int64, "delay": pl.Int64}
     more = {"quantity": pl.Float64, "price": pl.Float64, "basket_id": pl.String, "market": pl.String}

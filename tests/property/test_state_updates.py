@@ -27,8 +27,8 @@ def assert_same(one: DecayedState, other: DecayedState, *, rel: float = 1e-9) ->
 
 
 @pytest.mark.parametrize("rewards", [REWARDS, PLAIN], ids=["returns", "plain"])
-@settings(max_examples=20, deadline=None)
-@given(events=logs, step=st.integers(1, 5))
+@settings(max_examples=15, deadline=None)
+@given(events=logs, step=st.integers(2, 9))
 def test_update_by_days_equals_recompute(rewards: RewardSettings, events: pl.DataFrame, step: int) -> None:
     state = build(events, 0, rewards)
     for number in range(step, N_DAYS + 6, step):
@@ -43,7 +43,7 @@ def by_user(events: pl.DataFrame) -> list[pl.DataFrame]:
     return [events.filter(owner.is_in(part)) for part in (["u", "p", "a"], ["v", "q", "b"], ["w", "c", "d"])]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(events=logs)
 def test_merge_is_associative_and_commutative_and_equals_the_whole(events: pl.DataFrame) -> None:
     one, two, three = (build(part, N_DAYS + 6) for part in by_user(events))
@@ -53,7 +53,7 @@ def test_merge_is_associative_and_commutative_and_equals_the_whole(events: pl.Da
     assert_same(left, build(events, N_DAYS + 6))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(events=logs)
 def test_merge_of_states_of_different_instants_is_that_of_the_later(events: pl.DataFrame) -> None:
     early, late, _ = by_user(events)
@@ -63,7 +63,7 @@ def test_merge_of_states_of_different_instants_is_that_of_the_later(events: pl.D
     assert_same(merge_states(build(late, 9), build(early, 3)), both)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(events=logs, number=st.integers(0, N_DAYS))
 def test_reading_later_only_decays(events: pl.DataFrame, number: int) -> None:
     state = build(events, number)
@@ -75,7 +75,7 @@ def test_reading_later_only_decays(events: pl.DataFrame, number: int) -> None:
         assert later[name].drop(pl.selectors.float()).equals(table.drop(pl.selectors.float()))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(events=logs, number=st.integers(0, N_DAYS))
 def test_rows_known_at_or_after_as_of_change_nothing(events: pl.DataFrame, number: int) -> None:
     visible = events.filter(pl.col("known_at") < day(number))
@@ -83,7 +83,7 @@ def test_rows_known_at_or_after_as_of_change_nothing(events: pl.DataFrame, numbe
         assert table.equals(tables(build(visible, number), day(number))[name]), name
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(events=logs, seed=st.integers(0, 99))
 def test_order_of_rows_changes_no_bit(events: pl.DataFrame, seed: int) -> None:
     shuffled = events.sample(fraction=1.0, shuffle=True, seed=seed)
@@ -93,7 +93,7 @@ def test_order_of_rows_changes_no_bit(events: pl.DataFrame, seed: int) -> None:
         assert table.equals(tables(other, day(15))[name]), name
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(events=logs)
 def test_shards_of_a_build_add_up_to_the_whole(events: pl.DataFrame) -> None:
     sharded = StateSettings(**{**dict(SETTINGS), "max_build_rows": 3})

@@ -11,14 +11,8 @@ from recsys.rewards import RewardSettings
 from recsys.state import DecayedState, StateSettings, build_state
 from recsys.timeline import format_duration
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "user": ("user_id",),
-    "item": ("item_id",),
-    "user_item": ("user_id", "item_id"),
-    "user_category": ("user_id", "category"),
-    "market_item": ("market", "item_id"),
-}
-"""The key columns of each grain of the state."""
+_IDS = ("user_id", "item_id")
+_LABELS = ("market", "category")
 
 
 @dataclass(frozen=True)
@@ -51,14 +45,12 @@ class Knowledge:
             The grain's keys and `mass` > 0.
         """
         column = f"{measure or f'reward_{self.target}'}_{format_duration(half_life)}"
-        frame = self.state.read(grain, self.as_of).rename({column: "mass"})
-        maps = {
-            name: table
-            for name, table in (("user", self.history.users), ("item", self.history.items))
-            if f"{name}_id" in frame.columns
-        }
-        keys = [name.removesuffix("_id") + "_idx" if name.endswith("_id") else name for name in KEYS[grain]]
-        return with_idx(frame.select(*KEYS[grain], "mass"), maps).filter(pl.col("mass") > 0).select(*keys, "mass")
+        frame = self.state.read(grain, self.as_of).rename({column: "mass"}).filter(pl.col("mass") > 0)
+        ids = [name.removesuffix("_id") for name in _IDS if name in frame.columns]
+        labels = [name for name in _LABELS if name in frame.columns]
+        tables = {"user": self.history.users, "item": self.history.items}
+        numbered = with_idx(frame, {name: tables[name] for name in ids})
+        return numbered.select(*(f"{name}_idx" for name in ids), *labels, "mass")
 
 
 def gather(

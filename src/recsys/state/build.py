@@ -72,8 +72,9 @@ def build_state(
 
 def _parts(users: pl.DataFrame, settings: StateSettings) -> list[pl.Expr]:
     """Cut the log into ranges of user ids with about `max_build_rows` rows each; anonymous baskets go by hash."""
-    n_parts = max(1, -(-int(users["len"].sum()) // settings.max_build_rows))
-    part = (users["len"].cum_sum() - 1) * n_parts // max(int(users["len"].sum()), 1)
+    n_rows = int(users["len"].sum())
+    n_parts = max(1, -(-n_rows // settings.max_build_rows))
+    part = (users["len"].cast(pl.Int64).cum_sum() - 1) * n_parts // max(n_rows, 1)
     firsts = users.filter((part != part.shift()).fill_null(False) & users["user_id"].is_not_null())["user_id"].to_list()
     edges = [None, *firsts, None]
     owner = pl.coalesce("basket_id", "item_id").hash() % (len(edges) - 1)

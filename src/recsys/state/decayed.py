@@ -98,8 +98,6 @@ class DecayedState:
                 f"{format_instant(as_of)}; build one for that instant"
             )
         layout = self.layout
-        if not self.segments:
-            return pl.DataFrame(schema=layout.schema(table))
         total = sum_by_key(parts_at(self.segments, table, as_of, layout), table, layout)
         # NOTE: where everything is cancelled, subtraction of floats leaves dust; the count says that it is 0.
         exact = [
@@ -202,8 +200,6 @@ def prune_covisits(state: DecayedState, n_next: int) -> DecayedState:
     """
     if n_next < 1:
         raise ConfigError(f"n_next is {n_next}; at least 1 is needed")
-    if not state.segments:
-        return state
     whole = merge_segments(state.segments, state.layout)
     longest = max(state.layout.decayed(COVISITS).items(), key=lambda pair: pair[1])[0]
     kept = (

@@ -118,7 +118,9 @@ def _reduce(rows: pl.DataFrame) -> pl.DataFrame:
     if len(pair) == 0:
         return rows
     first = np.flatnonzero(np.concatenate([[True], pair[1:] != pair[:-1]]))
-    sums = {name: np.add.reduceat(rows[name].to_numpy(), first, dtype=rows[name].to_numpy().dtype) for name in rows.columns if name != "pair"}
+    values = {name: rows[name].to_numpy() for name in rows.columns if name != "pair"}
+    # NOTE: the dtype is named, because numpy adds 32-bit counts up in 64 bits.
+    sums = {name: np.add.reduceat(value, first, dtype=value.dtype) for name, value in values.items()}
     return pl.DataFrame({"pair": pair[first], **sums})
 
 

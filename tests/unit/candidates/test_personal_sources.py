@@ -30,7 +30,9 @@ DAY = timedelta(days=1)
 Row = tuple[str, str, float]
 
 
-def known(rows: Sequence[Row], *, markets: list[str] | None = None, categories: dict[str, str] | None = None) -> Knowledge:
+def known(
+    rows: Sequence[Row], *, markets: list[str] | None = None, categories: dict[str, str] | None = None
+) -> Knowledge:
     times = [AS_OF - age * DAY for _, _, age in rows]
     frame = pl.DataFrame(
         {

@@ -78,7 +78,7 @@ def test_an_unknown_rung_or_variant_is_named_with_those_that_exist() -> None:
 
 
 def test_a_ladder_with_an_unknown_or_a_repeated_rung_is_refused() -> None:
-    with pytest.raises(ConfigError, match="rung 'magic' is unknown; .*ladder names a rung twice"):
+    with pytest.raises(ConfigError, match=r"rung 'magic' is unknown; .*ladder names a rung twice"):
         RecommenderSettings.parse({"ladder": ["magic", "magic"]}, "here")
 
 
