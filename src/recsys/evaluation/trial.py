@@ -8,8 +8,17 @@ from typing import Protocol
 import polars as pl
 import polars_hash as plh
 
-from recsys.candidates import AnyItem, Blend, ItemList, Knowledge, Part, Tables
-from recsys.recommender import BLEND, LAST_RESORT, Pick, Plan, RecommenderSettings, full_slates, seen_pairs, source_of
+from recsys.candidates import AnyItem, Blend, ItemList, Knowledge, Tables
+from recsys.recommender import (
+    LAST_RESORT,
+    Pick,
+    Plan,
+    RecommenderSettings,
+    full_slates,
+    seen_pairs,
+    source_of,
+    source_of_plan,
+)
 from recsys.timeline import Fold
 
 _SAMPLE_SALT = "selection"
@@ -86,15 +95,10 @@ class Trial:
     def slates(self, plan: Plan, users: pl.DataFrame, k: int) -> pl.DataFrame:
         """Make the lists of a plan, as a model fitted at the cutoff would."""
         exclude = self.excluded(plan.repeats, users)
-        if len(plan.parts) == 1:
-            candidates = self.candidates(plan.parts[0], users, k, exclude)
-        else:
-            settings = self.fits.settings
-            blend = Blend(BLEND, tuple(Part(source_of(pick, settings), pick.weight) for pick in plan.parts))
-            candidates = blend.retrieve(
-                blend.join([self.fits.tables(p) for p in plan.parts], self.ties), users, k, exclude
-            )
-        return self.fill(candidates, plan.fallback, users, k, exclude)
+        source = source_of_plan(plan, self.fits.settings)
+        fitted = [self.fits.tables(pick) for pick in plan.parts]
+        tables = source.join(fitted, self.ties) if isinstance(source, Blend) else fitted[0]
+        return self.fill(source.retrieve(tables, users, k, exclude), plan.fallback, users, k, exclude)
 
     @property
     def ties(self) -> pl.DataFrame:
