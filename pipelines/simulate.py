@@ -1,7 +1,6 @@
 """`recsys simulate`: make a shop with known truth and write its events and items to an empty log."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Annotated
 
 import polars as pl
@@ -15,9 +14,6 @@ from recsys.data.log import EventLog
 from recsys.data.simulated import ShopSettings, SimulatedShop
 from recsys.data.writer_lock import one_writer
 from recsys.errors import ConfigError
-
-PATIENCE = timedelta(minutes=1)
-"""How long to wait for another writer of the log."""
 
 Count = Annotated[int | None, typer.Option(min=1)]
 
@@ -34,11 +30,12 @@ def simulate(
     """Make a shop with known truth and write its events to the log."""
     given = {"n_users": users, "n_items": items, "n_days": days, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}
-    settings = read_config(config).shop.model_copy(update=changes)
+    run = read_config(config)
+    settings = run.shop.model_copy(update=changes)
     place = home_of(config, home)
     shop = SimulatedShop(settings)
     log, counts = EventLog(place), {"events": 0}
-    with one_writer(place, PATIENCE):
+    with one_writer(place, run.ingest.writer_patience):
         if log.exists:
             raise ConfigError(f"{log.path}: holds events already; name an empty --home, or remove this one")
         ItemTable(place).append(shop.items())
