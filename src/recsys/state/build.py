@@ -8,12 +8,13 @@ import polars as pl
 
 from recsys.errors import ArtifactError, LeakageError
 from recsys.rewards import RewardSettings
+from recsys.state.categories import merge_categories, read_categories
 from recsys.state.changes import find_changes, visible
 from recsys.state.coded import encode
 from recsys.state.counters import count
 from recsys.state.covisit_changes import pair_up_changes
 from recsys.state.covisits import pair_up, to_table
-from recsys.state.decayed import DecayedState, merge_categories, read_categories
+from recsys.state.decayed import DecayedState
 from recsys.state.layout import COVISITS, Layout, sum_by_key
 from recsys.state.segments import Segment, compact
 from recsys.state.settings import StateSettings

@@ -36,7 +36,7 @@ class CovisitSettings(Settings):
     window: Duration = timedelta(days=7)
     gap_half_life: Duration = timedelta(days=1)
     max_visits_back: int = Field(default=10, ge=0)
-    max_visit_items: int = Field(default=200, ge=2)
+    max_visit_items: int = Field(default=50, ge=2)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

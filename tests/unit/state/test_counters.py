@@ -70,6 +70,24 @@ def test_a_return_takes_its_purchase_out_and_leaves_the_times() -> None:
     assert (row["first_time"], row["last_time"]) == (day(0), day(1))
 
 
+def test_what_is_wholly_cancelled_reads_as_exactly_0() -> None:
+    sales = [(0.3, "u", "a", "buy", 3.0, None), (0.9, "v", "a", "buy", 1.0, None), (0.2, "w", "a", "view", 1.0, None)]
+    events = log(*sales, (2, "v", "a", "back", -1.0, None), (3.3, "u", "a", "back", -3.0, None))
+    state = build_state(events, as_of=day(1), settings=SETTINGS, rewards=SOLD)
+    for number in (3, 4):  # one return each; (x + y) - y - x leaves 1e-16 in floats
+        state = update_state(state, events, as_of=day(number))
+    assert state.read("item", day(4)).select("n_events", "n_reward_sold", "reward_sold_1d").row(0) == (1, 0, 0.0)
+
+
+def test_a_purchase_that_arrives_with_its_return_still_dates_the_key() -> None:
+    first = [(0, "u", "a", "buy", 1.0, None), (0.5, "u", "a", "back", -1.0, None), (2, "u", "a", "buy", 1.0, None)]
+    events = log((-2, "v", "b", "buy", 1.0, None), *first)
+    state = build_state(events, as_of=day(-1), settings=SETTINGS, rewards=SOLD)
+    state = update_state(update_state(state, events, as_of=day(1)), events, as_of=day(3))
+    row = state.read("user_item", day(3)).row(0, named=True)
+    assert (row["item_id"], row["n_events"], row["first_time"], row["last_time"]) == ("a", 1, day(0), day(2))
+
+
 def test_a_key_whose_events_are_all_returned_is_gone() -> None:
     events = log((0, "u", "a", "buy", 1.0, None), (1, "u", "a", "back", -1.0, None))
     state = update_state(build_state(events, as_of=day(1), settings=SETTINGS, rewards=SOLD), events, as_of=day(2))

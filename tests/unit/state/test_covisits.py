@@ -101,6 +101,17 @@ def test_what_is_wholly_returned_does_not_pair() -> None:
     assert [row[:2] for row in covisits(pl.concat([events, back]), 2)] == [("b", "c"), ("c", "b")]
 
 
+def test_a_late_event_does_not_pair_with_what_was_returned_long_after() -> None:
+    sales = log((1, "u", "b", None), (1, "u", "c", None))
+    back = log((40, "u", "b", None), kind="back")
+    late = log((0, "u", "a", None), kind="view").with_columns(known_at=pl.lit(day(50)).cast(EVENT_DTYPES["known_at"]))
+    events = pl.concat([sales, back, late])
+    state = build_state(events, as_of=day(45), settings=settings(), rewards=SOLD)
+    assert state.covisits(day(45)).is_empty()
+    updated = update_state(state, events, as_of=day(60)).covisits(day(60))
+    assert updated.select("item_id", "next_item_id").rows() == [("a", "c")]
+
+
 def test_a_large_visit_is_drawn_from_and_an_update_undoes_the_same_draw() -> None:
     events = log(*[(0, "u", item, None) for item in "abcdef"], (0, "v", "a", None), (0, "v", "b", None))
     late = log((0, "u", "g", None), kind="view").with_columns(known_at=pl.lit(day(1.5)).cast(EVENT_DTYPES["known_at"]))
@@ -111,6 +122,16 @@ def test_a_large_visit_is_drawn_from_and_an_update_undoes_the_same_draw() -> Non
     assert drawn["n_pairs"].sum() == 3 * 2 + 2  # three items of the large visit, and the small one as it is
     updated = update_state(state, whole, as_of=day(2)).covisits(day(2))
     assert updated.equals(build_state(whole, as_of=day(2), settings=few, rewards=SOLD).covisits(day(2)))
+
+
+def test_what_is_drawn_of_a_large_visit_differs_between_instants() -> None:
+    items = "abcdefghijklmnop"
+    drawn = [
+        {row[0] for row in covisits(log(*[(at, "u", item, None) for item in items]), 9, max_visit_items=4)}
+        for at in (0, 1, 2)
+    ]
+    assert [len(one) for one in drawn] == [4, 4, 4]
+    assert len({frozenset(one) for one in drawn}) == 3
 
 
 def test_blocks_do_not_change_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
