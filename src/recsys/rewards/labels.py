@@ -11,7 +11,7 @@ import polars as pl
 from recsys.errors import ConfigError
 from recsys.rewards.events import add_rewards
 from recsys.rewards.settings import RewardSettings
-from recsys.tables import EXPOSURE
+from recsys.tables import EXPOSURE, ordered_sum
 from recsys.timeline import Fold, age_days, half_life_weight, instant_literal, known_before
 
 
@@ -56,9 +56,9 @@ def label_pairs(events: pl.LazyFrame, fold: Fold, settings: RewardSettings) -> p
         # NOTE: sums of floats depend on their order, so the order is fixed before adding.
         .sort("user_id", "item_id", "event_time", *settings.columns)
         .group_by("user_id", "item_id", maintain_order=True)
-        .agg(pl.col(settings.columns).sum(), first_event_time=pl.col("event_time").filter(is_positive).min())
+        .agg(ordered_sum(pl.col(settings.columns)), first_event_time=pl.col("event_time").filter(is_positive).min())
         .filter(is_positive)
-        .collect()
+        .collect(engine="in-memory")
     )
 
 
