@@ -14,10 +14,12 @@ from pipelines.console import say
 from pipelines.evaluate import evaluate
 from pipelines.ingest import ingest
 from pipelines.init import init
+from pipelines.lookup import lookup
 from pipelines.profile import profile
 from pipelines.recommend import recommend
 from pipelines.simulate import simulate
 from pipelines.train import train
+from pipelines.verify import verify
 from recsys.errors import RecsysError
 
 app = typer.Typer(
@@ -26,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (simulate, ingest, compact, profile, init, train, recommend, evaluate):
+for verb in (simulate, ingest, compact, profile, init, train, recommend, evaluate, lookup, verify):
     app.command()(verb)
 
 

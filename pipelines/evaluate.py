@@ -1,6 +1,7 @@
 """`recsys evaluate`: judge the ladder over rolling cutoffs and write the report."""
 
 import shlex
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,19 +13,24 @@ from pipelines.configuration import Config, read_config
 from pipelines.console import emit, progress, say, show
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
-from recsys.errors import ConfigError
 from recsys.evaluation import (
     CutoffRun,
     EvaluationResults,
+    EvaluationSettings,
     Provenance,
     climb,
     per_user,
+    place_cutoffs,
     results_json,
+    rule_effects,
     summarise,
 )
-from recsys.replacing import replacing
+from recsys.replacing import replacing_folder
 from recsys.reports import ladder_table, render_report
-from recsys.timeline import format_instant, parse_instant, rolling_cutoffs
+from recsys.timeline import format_instant
+
+QUICK_WINDOWS = 3
+"""Windows from which rankers learn at most under `--quick`."""
 
 
 def evaluate(
@@ -33,7 +39,7 @@ def evaluate(
     home: HomeOption = None,
     cutoffs: Annotated[str | None, typer.Option(help="Evaluation instants, separated by commas.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only the last cutoff, decided on one earlier window.")
+        bool, typer.Option("--quick", help="Only the last cutoff, decided on one earlier window; rankers learn from 3.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -43,11 +49,11 @@ def evaluate(
     end, as_of = place.ends()
     runs = _runs(place, end, as_of)
     title = f"Ladder on {place.path.name}"
-    results = summarise(
-        runs, settings.evaluation, _provenance(place, config, as_of, out), reward=settings.rewards.target, title=title
-    )
-    with replacing(out) as folder:
-        folder.mkdir()
+    given = _command(config, out, place.path, cutoffs, quick)
+    provenance = _provenance(place, config, as_of, given)
+    results = summarise(runs, settings.evaluation, provenance, reward=settings.rewards.target, title=title)
+    results = replace(results, rule_effects=rule_effects(runs, settings.evaluation))
+    with replacing_folder(out, marker="metrics.json") as folder:
         (folder / "metrics.json").write_text(results_json(results))
         per_user(runs).write_parquet(folder / "per_user.parquet")
         render_report(results, folder / "report.html")
@@ -59,47 +65,55 @@ def evaluate(
 
 
 def _with_choices(config: Config, cutoffs: str | None, quick: bool) -> Config:
-    """Let the command line override the cutoffs, and `--quick` take the last of them with one earlier window."""
+    """Let the command line override the cutoffs, and `--quick` take the last of them with few earlier windows."""
     rules = config.evaluation
     if cutoffs is not None:
-        instants = tuple(sorted(parse_instant(text.strip(), "--cutoffs") for text in cutoffs.split(",")))
-        rules = rules.model_copy(update={"cutoffs": instants})
+        texts = [text.strip() for text in cutoffs.split(",")]
+        rules = rules.model_copy(update={"cutoffs": EvaluationSettings.parse({"cutoffs": texts}, "--cutoffs").cutoffs})
+    recommender = config.recommender
     if quick:
         rules = rules.model_copy(update={"cutoffs": rules.cutoffs[-1:], "n_cutoffs": 1, "selection_windows": 1})
-    return config.model_copy(update={"evaluation": rules})
+        few = {"windows": min(recommender.ranking.windows, QUICK_WINDOWS), "validation_windows": 1}
+        recommender = recommender.model_copy(update={"ranking": recommender.ranking.model_copy(update=few)})
+    return config.model_copy(update={"evaluation": rules, "recommender": recommender})
 
 
 def _runs(place: Home, end: datetime, as_of: datetime) -> list[CutoffRun]:
-    """Climb the ladder at every cutoff."""
-    rules = place.config.evaluation
-    cutoffs = list(rules.cutoffs) or rolling_cutoffs(end, rules.horizon, rules.n_cutoffs, rules.gap)
-    unknown = [cutoff for cutoff in cutoffs if not place.has_history(cutoff)]
-    if unknown:
-        raise ConfigError(
-            f"cutoffs: {len(unknown)} of {len(cutoffs)} have less than one horizon of history; "
-            f"first: {format_instant(unknown[0])}; choose later cutoffs or a shorter horizon"
+    """Climb the ladder at every cutoff, and say which ones the log is too young for."""
+    rules, rewards, recommender = place.config.evaluation, place.config.rewards, place.config.recommender
+    placed = place_cutoffs(place, end, as_of, rules=rules, rewards=rewards)
+    if placed.left_out:
+        say(
+            f"cutoffs: {len(placed.left_out)} of {rules.n_cutoffs} are left out, as they have less than one horizon of "
+            f"history; first: {format_instant(placed.left_out[0])}"
         )
     runs = []
     with progress() as display:
-        task = display.add_task("cutoffs", total=len(cutoffs))
-        for run in climb(place, cutoffs, as_of, recommender=place.config.recommender, rules=rules):
+        task = display.add_task("cutoffs", total=len(placed.cutoffs))
+        for run in climb(place, placed.cutoffs, as_of, recommender=recommender, rules=rules, rewards=rewards):
             runs.append(run)
             display.advance(task)
     return runs
 
 
-def _provenance(place: Home, config: Path, as_of: datetime, out: Path) -> Provenance:
-    rules = place.config.evaluation
-    given = ["--cutoffs", ",".join(format_instant(cutoff) for cutoff in rules.cutoffs)] if rules.cutoffs else []
-    words = ["recsys", "evaluate", "--config", str(config), "--home", str(place.path), "--out", str(out), *given]
+def _command(config: Path, out: Path, home: Path, cutoffs: str | None, quick: bool) -> str:
+    """Write the command with every option that decides what comes out."""
+    words = ["recsys", "evaluate", "--config", str(config), "--home", str(home), "--out", str(out)]
+    words += ["--cutoffs", cutoffs] if cutoffs is not None else []
+    words += ["--quick"] if quick else []
+    return shlex.join(words)
+
+
+def _provenance(place: Home, config: Path, as_of: datetime, command: str) -> Provenance:
     return Provenance(
         config=config.name,
         config_digest=place.config.digest(),
         code_version=version("recsys"),
         log_version=place.log_version or 0,
         as_of=format_instant(as_of),
-        command=shlex.join(words),
-        seed=rules.seed,
+        command=command,
+        seed=place.config.evaluation.seed,
+        item_version=place.item_version,
     )
 
 

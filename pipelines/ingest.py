@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+import polars as pl
 import typer
 from rich.progress import Progress
 from rich.table import Table
@@ -17,7 +18,7 @@ from recsys.data.deliveries import Delivery
 from recsys.data.importers import IMPORTERS, Importer
 from recsys.data.ingest import IngestSettings, IngestSummary, ingest_events
 from recsys.data.item_files import read_item_files
-from recsys.data.items import ItemAppend, ItemTable
+from recsys.data.items import ALWAYS_KNOWN, ItemAppend, ItemTable
 from recsys.data.writer_lock import one_writer
 from recsys.timeline import format_instant
 
@@ -79,8 +80,23 @@ def _say_passed_over(paths: Sequence[Path], files: Sequence[Path]) -> None:
 
 def _ingest_items(home: Path, paths: Sequence[Path], settings: IngestSettings) -> ItemAppend:
     versions = read_item_files(paths)
+    _warn_of_timeless(versions)
     with one_writer(home, settings.writer_patience):
         return ItemTable(home).append(versions)
+
+
+def _warn_of_timeless(versions: pl.DataFrame) -> None:
+    """Say what follows for items whose file tells no `known_at`."""
+    timeless = versions.filter(pl.col("known_at") == ALWAYS_KNOWN)
+    if timeless.is_empty():
+        return
+    undated = timeless.filter(pl.col("available_from").is_null()) if "available_from" in timeless.columns else timeless
+    n_timeless, n_all, n_undated = (frame["item_id"].n_unique() for frame in (timeless, versions, undated))
+    say(
+        f"warning: {n_timeless:,} of {n_all:,} items have no known_at, first: item_id={timeless['item_id'][0]!r:.80}; "
+        f"past runs see their columns as they are now, and {n_undated:,} of them, without available_from, only from "
+        "their first event on; to mend it, add known_at (from when each row was known) and ingest into a new home"
+    )
 
 
 def _report_items(items: ItemAppend, *, json: bool) -> None:

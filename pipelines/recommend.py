@@ -1,5 +1,6 @@
 """`recsys recommend`: write every user's list, as of the model's own instant."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +8,14 @@ import polars as pl
 import pyarrow.parquet as pq
 import typer
 
+from pipelines.configuration import read_config
 from pipelines.console import emit, progress, say
 from pipelines.options import ConfigOption, HomeOption, JsonOption
 from pipelines.train import Repeats
-from recsys.errors import DataError, SchemaError
+from recsys.errors import ConfigError, DataError, SchemaError
+from recsys.ranking.slate_policy import blocked_ids
 from recsys.recommender import Model, load
-from recsys.replacing import replacing
+from recsys.replacing import replacing_file
 
 
 def recommend(
@@ -21,14 +24,17 @@ def recommend(
     users: Annotated[Path, typer.Option(help="Parquet file with a column user_id; further columns are ignored.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write; replaced when the new one is complete.")],
     home: HomeOption = None,
-    k: Annotated[int, typer.Option(min=1, help="List depth.")] = 50,
+    k: Annotated[int, typer.Option(min=1, max=10_000, help="List depth.")] = 50,
     repeats: Annotated[
         Repeats, typer.Option(help="May lists hold what a user had? auto: as the model decided.")
     ] = "auto",
     json: JsonOption = False,
 ) -> None:
-    """Write every user's list."""
-    fitted = load(model)
+    """Write every user's list, by the rules of the model; items that the config blocks by now are left out too."""
+    also_blocked = blocked_ids(read_config(config).recommender.slate)
+    _keep_inputs(out, model, (users, config))
+    fitted = load(model).blocking(also_blocked)
+    _say_unknown(fitted, also_blocked)
     ids = _user_ids(users)
     n_users, n_rows = _write(fitted, ids, k, None if repeats == "auto" else repeats, out)
     say(f"{out}: {n_rows:,} rows for {n_users:,} users, {fitted.manifest.plan.rung} as of {fitted.as_of:%Y-%m-%d}")
@@ -36,10 +42,31 @@ def recommend(
         emit({"out": str(out), "users": n_users, "rows": n_rows, "rung": fitted.manifest.plan.rung})
 
 
+def _say_unknown(model: Model, blocked: tuple[str, ...]) -> None:
+    """Say which blocked ids the model does not know: they may be of a later item, or misspelt."""
+    unknown = sorted(set(blocked) - set(model.items["item_id"]))
+    if unknown:
+        say(f"blocked: {len(unknown)} of {len(set(blocked))} ids are not among the model's items; first: {unknown[0]}")
+
+
+def _keep_inputs(out: Path, model: Path, files: tuple[Path, ...]) -> None:
+    """Refuse an output that would replace what the run reads.
+
+    Raises:
+        ConfigError: if `out` is one of the files, or the model's folder or anything inside it.
+    """
+    target = os.path.realpath(out)
+    same = [file for file in files if os.path.realpath(file) == target]
+    if same:
+        raise ConfigError(f"--out {out}: is the file that is read as {same[0]}; name another file")
+    if Path(target).is_relative_to(os.path.realpath(model)):
+        raise ConfigError(f"--out {out}: lies inside the model folder {model}; name a file outside it")
+
+
 def _write(model: Model, ids: pl.Series, k: int, repeats: str | None, out: Path) -> tuple[int, int]:
     """Write slates chunk by chunk, so that memory does not grow with the users."""
     n_users = n_rows = 0
-    with replacing(out) as scratch, progress() as display:
+    with replacing_file(out) as scratch, progress() as display:
         task = display.add_task("users", total=ids.len())
         writer: pq.ParquetWriter | None = None
         for slates in model.recommend(ids, k, repeats=repeats):

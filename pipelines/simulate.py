@@ -11,11 +11,12 @@ from pipelines.console import emit, progress, say
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
 from recsys.data.items import ItemTable
 from recsys.data.log import EventLog
-from recsys.data.simulated import ShopSettings, SimulatedShop
+from recsys.data.simulated import MOST_DAYS, MOST_IDS, ShopSettings, SimulatedShop
 from recsys.data.writer_lock import one_writer
 from recsys.errors import ConfigError
 
-Count = Annotated[int | None, typer.Option(min=1)]
+Count = Annotated[int | None, typer.Option(min=1, max=MOST_IDS)]
+Days = Annotated[int | None, typer.Option(min=1, max=MOST_DAYS)]
 
 
 def simulate(
@@ -23,7 +24,7 @@ def simulate(
     home: HomeOption = None,
     users: Count = None,
     items: Count = None,
-    days: Count = None,
+    days: Days = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     json: JsonOption = False,
 ) -> None:
@@ -31,7 +32,7 @@ def simulate(
     given = {"n_users": users, "n_items": items, "n_days": days, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}
     run = read_config(config)
-    settings = run.shop.model_copy(update=changes)
+    settings = run.shop.changed(changes, "recsys simulate")
     place = home_of(config, home)
     shop = SimulatedShop(settings)
     log, counts = EventLog(place), {"events": 0}

@@ -1,5 +1,6 @@
 """`recsys train`: choose a plan on windows before `as_of`, then learn it from everything known by then."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,10 +11,11 @@ from pipelines.configuration import Config, read_config
 from pipelines.console import emit, progress, say
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
-from recsys.evaluation import EvaluationSettings, Selection, earlier_cutoffs, select
+from recsys.evaluation import EvaluationSettings, Selection, choose
 from recsys.recommender import FORMAT, Manifest, fit, save
+from recsys.replacing import require_replaceable_folder
 from recsys.settings import Settings
-from recsys.timeline import format_instant, parse_duration, parse_instant
+from recsys.timeline import format_instant, parse_instant
 
 Repeats = Literal["auto", "allow", "exclude"]
 
@@ -29,6 +31,7 @@ def train(
 ) -> None:
     """Learn from what was known before an instant."""
     settings = _with_choices(read_config(config), horizon, repeats)
+    require_replaceable_folder(out, marker="model.json")
     place = Home(home_of(config, home), settings)
     instant = parse_instant(as_of, "--as-of")
     selection = _select(place, instant)
@@ -36,12 +39,14 @@ def train(
         format=FORMAT,
         as_of=instant,
         log_version=place.log_version,
+        item_version=place.item_version,
         config_digest=settings.digest(),
         settings=settings.recommender,
         plan=selection.plan,
     )
-    save(fit(place.knowledge(instant), manifest), out)
-    say(f"{out}: {selection.winner} as of {format_instant(instant)}: {selection.plan.describe()}")
+    rankers = selection.rankers if selection.plan.ranking else None
+    save(fit(place.knowledge(instant), manifest, rankers), out)
+    say(f"{out}: {selection.winner} as of {format_instant(instant)}: {selection.describe()}")
     if json:
         emit({"model": str(out), "rung": selection.winner, **_facts(selection, manifest)})
 
@@ -52,28 +57,32 @@ def _with_choices(config: Config, horizon: str | None, repeats: Repeats) -> Conf
     if repeats != "auto":
         recommender = recommender.model_copy(update={"repeats": repeats})
     if horizon is not None:
-        evaluation = evaluation.model_copy(update={"horizon": parse_duration(horizon)})
+        given = EvaluationSettings.parse({"horizon": horizon}, "--horizon")
+        evaluation = evaluation.model_copy(update={"horizon": given.horizon})
     return config.model_copy(update={"recommender": recommender, "evaluation": evaluation})
 
 
 def _select(place: Home, as_of: datetime) -> Selection:
-    """Choose a plan on the windows whose labels were known before `as_of`."""
-    rules: EvaluationSettings = place.config.evaluation
-    cutoffs = earlier_cutoffs(place, as_of, rules.horizon, rules.gap, rules.selection_windows)
+    """Choose a plan on the windows whose labels were known and mature before `as_of`."""
+    config = place.config
     with progress() as display:
-        task = display.add_task("earlier windows", total=len(cutoffs))
-        trials = []
-        for cutoff in cutoffs:
-            trials.append(place.trial(cutoff, as_of))
-            display.advance(task)
-        display.update(task, description="choosing")
-        return select(trials, place.config.recommender, k=rules.k, max_users=rules.selection_users)
+        task = display.add_task("earlier windows", total=None)
+        selection, _ = choose(
+            place,
+            as_of,
+            recommender=config.recommender,
+            rules=config.evaluation,
+            rewards=config.rewards,
+            on_step=lambda step: display.update(task, description=step),
+        )
+    return selection
 
 
 def _facts(selection: Selection, manifest: Settings) -> dict[str, object]:
     return {
-        **manifest.model_dump(mode="json", include={"as_of", "log_version", "config_digest", "plan"}),
+        **manifest.model_dump(mode="json", include={"as_of", "log_version", "item_version", "config_digest", "plan"}),
         "scores_on_earlier_windows": selection.scores,
         "n_windows": selection.n_windows,
         "repeat_share": selection.repeat_share,
+        "duel": asdict(selection.duel) if selection.duel else None,
     }

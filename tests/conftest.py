@@ -1,12 +1,17 @@
 """Small worlds that many tests share; every value in them is made here, none is read from a file."""
 
+import os
 from datetime import UTC, datetime, timedelta
+
+# As the commands do, before anything loads OpenMP or OpenBLAS: idle threads sleep, and BLAS takes one.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
 import pytest
 
-from recsys.candidates import Knowledge, gather
+from recsys.knowledge import Knowledge, gather
 from recsys.rewards import RewardSettings
 from recsys.state import StateSettings
 from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, conform

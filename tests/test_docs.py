@@ -2,7 +2,10 @@
 
 import re
 import shlex
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer.main
@@ -10,10 +13,17 @@ import typer.main
 from pipelines.cli import app
 from pipelines.configuration import Config
 from recsys.recommender import RUNGS
+from recsys.settings import Settings
+from recsys.timeline import format_duration, format_instant
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "docs/guide.md").read_text()
 CONFIGS = sorted(ROOT.glob("configs/*.toml"))
+FOLDERS = [path for path in ROOT.glob("[a-z]*/") if path.name not in {"build", "data"}]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(file for folder in FOLDERS for file in folder.rglob("*.md"))])
+
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def shell_lines(text: str) -> list[list[str]]:
@@ -23,16 +33,31 @@ def shell_lines(text: str) -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-COMMANDS = [words for words in shell_lines(README) if Path(words[0]).name == "recsys"]
+def commands(text: str) -> list[list[str]]:
+    return [words for words in shell_lines(text) if Path(words[0]).name == "recsys"]
+
+
+COMMANDS = commands(README)
 TARGETS = {word for words in shell_lines(README) if words[0] == "make" for word in words[1:] if "=" not in word}
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_of_the_readme_parses(words: list[str]) -> None:
+@pytest.mark.parametrize("words", [*COMMANDS, *commands(GUIDE)], ids=" ".join)
+def test_a_command_of_the_readme_and_the_guide_parses(words: list[str]) -> None:
     verb = VERBS[words[1]]
     arguments = words[2 : words.index(">")] if ">" in words else words[2:]
     verb.make_context(verb.name, arguments)
+
+
+@each_document
+def test_no_document_has_a_placeholder(path: Path) -> None:
+    assert re.findall(r"@@[^@\s]*@@", path.read_text()) == []
+
+
+@each_document
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#\s]+)", path.read_text())
+    assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
 def test_every_command_stands_in_the_readme() -> None:
@@ -66,7 +91,7 @@ def test_every_path_of_the_readme_tree_exists() -> None:
 
 def test_every_folder_and_verb_stands_in_the_readme_tree() -> None:
     folders = {f"src/recsys/{path.name}" for path in ROOT.glob("src/recsys/*/") if path.name != "__pycache__"}
-    top = {path.name for path in ROOT.glob("[a-z]*/") if not path.name.endswith(".egg-info")} - {"build", "data"}
+    top = {path.name for path in FOLDERS if not path.name.endswith(".egg-info")}
     assert (folders | top) - set(tree_paths()) == set()
 
 
@@ -76,21 +101,76 @@ def test_every_config_loads_and_says_what_it_is_for(path: Path) -> None:
     assert path.read_text().startswith("# ")
 
 
-def test_every_setting_is_documented() -> None:
-    settings = (ROOT / "docs/settings.md").read_text()
-    for section, field in Config.model_fields.items():
-        assert f"## [{section}]" in settings
-        for key in field.annotation.model_fields:  # type: ignore[union-attr]
-            assert f"`{key}`" in settings, f"{section}.{key}"
+def sections(name: str, model: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:
+    """Yield a section of a configuration and those within it; lists of tables are described beside their code."""
+    yield name, model
+    for key, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from sections(f"{name}.{key}", field.annotation)
+        elif isinstance(field.get_default(call_default_factory=True), dict) and issubclass(
+            entry := get_args(field.annotation)[1], Settings
+        ):
+            yield from sections(f"{name}.{key}.NAME", entry)
 
 
-def test_every_rung_stands_in_the_guide() -> None:
-    guide = (ROOT / "docs/guide.md").read_text()
-    assert [name for name in RUNGS if f"`{name}`" not in guide] == []
+SECTIONS = dict(
+    section
+    for name, field in Config.model_fields.items()
+    for section in sections(name, field.annotation)  # type: ignore[arg-type]
+)
 
 
-def test_glossary_terms_stand_in_the_code() -> None:
+def written(value: object) -> str:
+    """Write a default as the settings page does: as TOML, without quotes around words."""
+    match value:
+        case None:
+            return "none"
+        case timedelta():
+            return f"`{format_duration(value)}`"
+        case datetime():
+            return f"`{format_instant(value)}`"
+        case Settings():
+            return "a table, below"
+        case tuple() if value and isinstance(value[0], Settings):
+            return f"{len(value)} tables, see `{type(value[0]).__module__.rpartition('.')[0]}`"
+        case tuple():
+            return f"`[{', '.join(written(entry).strip('`') for entry in value)}]`"
+        case dict() if any(isinstance(entry, Settings) for entry in value.values()):
+            return ", ".join(f"`{key}`" for key in value)
+        case dict() if value:
+            pairs = ", ".join(f'"{key}" = {entry}' for key, entry in value.items())
+            return f"`{{ {pairs} }}`"
+        case _:
+            return f"`{value}`"
+
+
+def documented_settings() -> dict[str, dict[str, str]]:
+    """Return the default cell of every key of every section of the settings page."""
+    page = (ROOT / "docs/settings.md").read_text()
+    parts = re.split(r"^## \[(.+)\]$", page, flags=re.MULTILINE)[1:]
+    row = re.compile(r"^\| `(\w+)` \| (.*?) \| .+ \|$", flags=re.MULTILINE)
+    return {name: dict(row.findall(text)) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def test_the_settings_page_has_every_section_of_a_configuration_and_no_other() -> None:
+    assert list(documented_settings()) == list(SECTIONS)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_setting_is_documented_with_its_default(name: str) -> None:
+    fields = SECTIONS[name].model_fields.items()
+    defaults = {key: written(field.get_default(call_default_factory=True)) for key, field in fields}
+    assert documented_settings()[name] == defaults
+
+
+def test_every_rung_stands_in_the_guide_in_the_order_of_the_ladder() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", GUIDE, flags=re.MULTILINE)
+    assert rows == list(RUNGS)
+
+
+def test_glossary_terms_stand_in_the_code_as_whole_words() -> None:
     code = "\n".join(path.read_text() for path in ROOT.glob("src/recsys/**/*.py"))
     rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs/glossary.md").read_text(), flags=re.MULTILINE)
     terms = re.findall(r"`([^`]+)`", "\n".join(rows))
-    assert [term for term in terms if not re.search(re.escape(term), code, flags=re.IGNORECASE)] == []
+    assert len(terms) == len(set(terms)) >= len(rows) - 2  # all but the two lines of the head name a term
+    assert [term for term in terms if not re.search(rf"\b{re.escape(term)}\b", code, flags=re.IGNORECASE)] == []

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from recsys.errors import ConfigError
-from recsys.timeline import format_duration, format_instant, parse_duration, parse_instant, require_utc
+from recsys.timeline import format_duration, format_instant, parse_duration, parse_instant
 
 
 def _read_duration(value: object) -> object:
@@ -25,16 +25,20 @@ def _read_duration(value: object) -> object:
 
 
 def _read_instant(value: object) -> object:
+    text = value.isoformat() if isinstance(value, datetime) else value
+    if not isinstance(text, str):
+        return value
     try:
-        if isinstance(value, str):
-            return parse_instant(value)
-        return require_utc(value) if isinstance(value, datetime) else value
+        return parse_instant(text)
     except ConfigError as error:
         raise ValueError(str(error)) from error
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration), PlainSerializer(format_duration)]
 """A duration setting, written `14d`."""
+
+PositiveDuration = Annotated[Duration, Field(gt=timedelta())]
+"""A duration setting that is longer than nothing."""
 
 Instant = Annotated[datetime, BeforeValidator(_read_instant), PlainSerializer(format_instant)]
 """An instant setting with a zone, written `2011-10-10T00:00:00Z` (or as a bare date, 00:00Z)."""
@@ -82,6 +86,14 @@ class Settings(BaseModel):
                 for problem in error.errors()
             ]
             raise ConfigError(f"{where}: {len(problems)} wrong setting(s): {'; '.join(problems)}") from error
+
+    def changed(self, changes: dict[str, Any], where: str) -> Self:
+        """Return a copy with other values, validated as those of a file are; `where` names them in the error.
+
+        Raises:
+            ConfigError: naming every problem, its key and what was found.
+        """
+        return self.parse({**{name: getattr(self, name) for name in type(self).model_fields}, **changes}, where)
 
     def digest(self) -> str:
         """Return the SHA-256 of the resolved settings, 64 hexadecimal digits."""

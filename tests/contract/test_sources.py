@@ -1,19 +1,30 @@
-"""What every entry of the ladder must keep, whatever it does: parametrised over the registry and the blend."""
+"""What every entry of the ladder must keep, whatever it does: parametrised over the registry, the blend and rankers."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from io import BytesIO
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from recsys.candidates import CandidateSource, Knowledge, gather
+from recsys.candidates import CandidateSource
+from recsys.knowledge import Knowledge, gather
+from recsys.ranking import RANKERS, FittedRanker, RankerName, Rows
 from recsys.recommender import (
+    FORMAT,
     RUNGS,
     Manifest,
     Model,
     Pick,
     Plan,
+    RankerSet,
+    RankingPlan,
     RecommenderSettings,
+    TwoStage,
     fit,
     load,
     save,
@@ -42,12 +53,41 @@ BLENDED = (
 )
 PLANS = [Plan(parts=(pick,), fallback=FALLBACK, repeats="allow") for pick in picks()]
 PLANS.append(Plan(parts=BLENDED, fallback=FALLBACK, repeats="allow"))
+RANKINGS = (
+    RankingPlan(rankers=("linear",), objectives={"interaction": 1.0}, cold="ranked", n_rounds={"linear": 1}, windows=2),
+    RankingPlan(
+        rankers=("linear", "lambdarank"),
+        objectives={"interaction": 1.0, "sold": 0.5},
+        cold="fallback",
+        n_rounds={"linear": 1, "lambdarank": 9},
+        windows=2,
+    ),
+)
+PLANS += [Plan(ranking=ranking, fallback=FALLBACK, repeats="allow") for ranking in RANKINGS]
 each_plan = pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.describe().replace(" ", "_"))
 
 
+@cache
+def fitted_ranker(objective: str, name: RankerName) -> FittedRanker:
+    """Fit a ranker to noise: what it learned does not matter here."""
+    names = [feature.name for feature in TwoStage(SETTINGS).features]
+    random = np.random.default_rng(len(objective))
+    grades, sizes = random.integers(0, 2, 400).astype(np.int32), np.full(20, 20)
+    rows = Rows(random.random((400, len(names)), np.float32), grades, sizes, np.ones(400, np.float32))
+    return RANKERS[name].fit(rows, names, n_rounds=9).ranker
+
+
+def rankers_of(plan: Plan) -> RankerSet | None:
+    if plan.ranking is None:
+        return None
+    keys = [(objective, name) for objective in plan.ranking.objectives for name in plan.ranking.rankers]
+    return RankerSet(plan.ranking, {key: fitted_ranker(*key) for key in keys})
+
+
 def model_of(plan: Plan, knowledge: Knowledge) -> Model:
-    manifest = Manifest(format=1, as_of=knowledge.as_of, log_version=0, config_digest="0", settings=SETTINGS, plan=plan)
-    return fit(knowledge, manifest)
+    as_of = knowledge.as_of
+    manifest = Manifest(format=FORMAT, as_of=as_of, log_version=0, config_digest="0", settings=SETTINGS, plan=plan)
+    return fit(knowledge, manifest, rankers_of(plan))
 
 
 def slates_of(model: Model, k: int = 10, repeats: str | None = None) -> pl.DataFrame:
@@ -57,6 +97,43 @@ def slates_of(model: Model, k: int = 10, repeats: str | None = None) -> pl.DataF
 
 def known(events: pl.DataFrame, items: pl.DataFrame) -> Knowledge:
     return gather(events.lazy(), as_of=AS_OF, rewards=RewardSettings(), state=StateSettings(), items=items.lazy())
+
+
+@pytest.fixture(scope="module")
+def again(events: pl.DataFrame, items: pl.DataFrame) -> Knowledge:
+    """What is known, gathered a second time from the same inputs."""
+    return known(events, items)
+
+
+def tables_of(knowledge: Knowledge) -> dict[str, pl.DataFrame]:
+    """Return every table that a source is given: the history and the decayed state."""
+    history, state = knowledge.history, knowledge.state
+    sums = {
+        f"{name} of segment {number}": table.collect()
+        for number, segment in enumerate(state.segments)
+        for name, table in segment.tables.items()
+    }
+    own = {"events": history.events, "users": history.users, "items": history.items, "categories": state.categories}
+    return own | sums
+
+
+def copied(tables: Mapping[str, pl.DataFrame]) -> dict[str, bytes]:
+    """Copy tables into buffers of their own: a clone shares its memory with the original."""
+    copies = {}
+    for name, table in tables.items():
+        table.write_ipc(buffer := BytesIO())
+        copies[name] = buffer.getvalue()
+    return copies
+
+
+def assert_unchanged(tables: Mapping[str, pl.DataFrame], copies: Mapping[str, bytes]) -> None:
+    assert set(tables) == set(copies)
+    for name, table in tables.items():
+        assert_frame_equal(table, pl.read_ipc(BytesIO(copies[name])), check_exact=True)
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 @each_plan
@@ -107,14 +184,33 @@ def test_the_order_of_input_rows_is_irrelevant(
 
 @each_plan
 def test_fitting_and_retrieving_leave_the_inputs_unchanged(plan: Plan, knowledge: Knowledge) -> None:
-    source = source_of_plan(plan, SETTINGS)
-    before = (knowledge.history.events.clone(), knowledge.history.users.clone(), knowledge.history.items.clone())
-    users = knowledge.history.users.select("user_idx", "market")
-    source.retrieve(source.fit(knowledge), users, 5)
-    for table, copy in zip(
-        (knowledge.history.events, knowledge.history.users, knowledge.history.items), before, strict=True
-    ):
-        assert_frame_equal(table, copy, check_exact=True)
+    source = source_of_plan(plan, SETTINGS, rankers_of(plan))
+    before = copied(tables_of(knowledge))
+    fitted = source.fit(knowledge)
+    given = {
+        **fitted,
+        "users": knowledge.history.users.select("user_idx", "market"),
+        "exclude": knowledge.history.events.select("user_idx", "item_idx").drop_nulls().unique(),
+    }
+    copies = copied(given)
+    source.retrieve(fitted, given["users"], 5, given["exclude"])
+    assert_unchanged(given, copies)
+    assert_unchanged(tables_of(knowledge), before)
+
+
+@each_plan
+def test_the_same_inputs_give_the_same_bytes(
+    plan: Plan, knowledge: Knowledge, again: Knowledge, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("models")
+    models = {"one": model_of(plan, knowledge), "two": model_of(plan, knowledge), "three": model_of(plan, again)}
+    for name, model in models.items():
+        save(model, folder / name)
+        save(model, folder / name)  # replaces itself
+    one, two, three = (bytes_of(folder / name) for name in models)
+    assert "model.json" in one
+    assert "seen.parquet" in one
+    assert one == two == three
 
 
 @each_plan

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from recsys.rewards import RewardDefinition, RewardSettings
-from recsys.state import CovisitSettings, DecayedState, StateSettings
+from recsys.state import CovisitKind, CovisitSettings, DecayedState, StateSettings
 from recsys.tables import EVENT_DTYPES, conform
 from recsys.timeline import INSTANT
 
@@ -27,7 +27,7 @@ REWARDS = RewardSettings(
     target="sold",
     definitions={
         "sold": RewardDefinition(
-            weights={"purchase": 2.0},
+            weights={"purchase": 2.0, "like": 0.5},
             transform="revenue",
             returns={"return": "purchase"},
             return_window=timedelta(days=3),
@@ -36,21 +36,29 @@ REWARDS = RewardSettings(
     },
 )
 PLAIN = RewardSettings()
+KINDS: tuple[CovisitKind, ...] = ("covisit", "forward", "typed", "bought")
 
-_rows = st.fixed_dictionaries(
-    {
-        "user_id": st.sampled_from([None, "u", "v", "w"]),
-        "item_id": st.sampled_from("abcd"),
-        "event_type": st.sampled_from(["view", "purchase", "purchase", "return", "exposure"]),
-        "hour": st.integers(0, 24 * N_DAYS - 1).map(lambda hour: hour // 6 * 6),
-        "delay": st.sampled_from([0, 0, 0, 1, 30, 100]),
-        "quantity": st.sampled_from([None, 1.0, 2.0, 3.0]),
-        "price": st.sampled_from([None, 1.0, 2.5]),
-        "basket_id": st.sampled_from([None, None, "p", "q"]),
-        "market": st.sampled_from([None, "n", "s"]),
-    }
-)
-logs = st.lists(_rows, max_size=40).map(lambda rows: to_events(rows))
+
+def rows_of(n_days: int) -> st.SearchStrategy[dict[str, object]]:
+    """Draw one row of the first days."""
+    return st.fixed_dictionaries(
+        {
+            "user_id": st.sampled_from([None, "u", "v", "w"]),
+            "item_id": st.sampled_from("abcd"),
+            "event_type": st.sampled_from(["view", "like", "purchase", "purchase", "return", "exposure"]),
+            "hour": st.integers(0, 24 * n_days - 1).map(lambda hour: hour // 6 * 6),
+            "delay": st.sampled_from([0, 0, 0, 1, 30, 100]),
+            "quantity": st.sampled_from([None, 1.0, 2.0, 3.0]),
+            "price": st.sampled_from([None, 1.0, 2.5]),
+            "basket_id": st.sampled_from([None, None, "p", "q"]),
+            "market": st.sampled_from([None, "n", "s"]),
+        }
+    )
+
+
+logs = st.lists(rows_of(N_DAYS), max_size=40).map(lambda rows: to_events(rows))
+dense_logs = st.lists(rows_of(2), min_size=20, max_size=40).map(lambda rows: to_events(rows))
+"""Logs of two days, in which almost everything meets."""
 
 
 def day(number: int) -> datetime:
@@ -73,4 +81,5 @@ def to_events(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
 def tables(state: DecayedState, as_of: datetime) -> dict[str, pl.DataFrame]:
     """Read everything that a state holds."""
     grains = ("user", "item", "user_item", "user_category", "market_item")
-    return {**{grain: state.read(grain, as_of) for grain in grains}, "covisits": state.covisits(as_of)}
+    covisits = {f"{kind} pairs": state.covisits(as_of, kind) for kind in KINDS}
+    return {**{grain: state.read(grain, as_of) for grain in grains}, **covisits}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from recsys.errors import ConfigError
-from recsys.settings import Duration, Instant, Settings
+from recsys.settings import Duration, Instant, PositiveDuration, Settings
 
 
 class Sample(Settings):
@@ -61,3 +61,33 @@ def test_settings_survive_being_written_and_read() -> None:
 def test_the_digest_changes_with_a_setting_and_only_then() -> None:
     assert Sample().digest() == Sample(depth=10).digest()
     assert Sample().digest() != Sample(depth=11).digest()
+
+
+class Spans(Settings):
+    window: PositiveDuration = timedelta(days=1)
+    half_lives: tuple[PositiveDuration, ...] = ()
+
+
+def test_a_positive_duration_is_longer_than_nothing() -> None:
+    spans = Spans.parse({"window": "1s", "half_lives": ["7d"]}, "here")
+    assert spans == Spans(window=timedelta(seconds=1), half_lives=(timedelta(days=7),))
+    with pytest.raises(ConfigError, match=r"2 wrong setting\(s\): window: .* half_lives\.1: "):
+        Spans.parse({"window": "0d", "half_lives": ["7d", "0s"]}, "here")
+
+
+@pytest.mark.parametrize("text", ["36526d", "99999999999d"])
+def test_a_duration_of_more_than_a_century_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"horizon: .* is longer than 100 years"):
+        Sample.parse({"horizon": text}, "here")
+
+
+@pytest.mark.parametrize("end", ["9999-12-31", datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_an_instant_that_would_overflow_is_refused(end: object) -> None:
+    with pytest.raises(ConfigError, match=r"end: .* is not in the years 1900 to 2200"):
+        Sample.parse({"end": end}, "here")
+
+
+def test_changed_settings_are_validated_as_those_of_a_file() -> None:
+    assert Sample(depth=11).changed({"horizon": "7d"}, "here") == Sample(depth=11, horizon=timedelta(days=7))
+    with pytest.raises(ConfigError, match=r"here: 2 wrong setting\(s\): depth: .*; dpth: "):
+        Sample().changed({"depth": "ten", "dpth": 1}, "here")

@@ -2,6 +2,7 @@
 
 from recsys.candidates.blend import DEPTH, Blend, Part, add_weighted, side_by_side
 from recsys.candidates.covisits import CoVisits
+from recsys.candidates.item_index import IndexSettings, ItemIndex
 from recsys.candidates.item_lists import (
     AllTimePopularity,
     AnyItem,
@@ -12,10 +13,13 @@ from recsys.candidates.item_lists import (
     Trending,
     WindowedPopularity,
 )
-from recsys.candidates.knowledge import Knowledge, gather
+from recsys.candidates.item_neighbours import ItemNeighbours
+from recsys.candidates.merge import merge
+from recsys.candidates.neighbours import UserNeighbours
 from recsys.candidates.personal import PersonalHistory, Repurchase
 from recsys.candidates.segments import CategoryPopularity, MarketPopularity
 from recsys.candidates.source import CandidateSource, Tables, best_for_all, best_per_user
+from recsys.candidates.vectors import Content, Factors, nearest_items
 
 __all__ = [
     "DEPTH",
@@ -25,9 +29,13 @@ __all__ = [
     "CandidateSource",
     "CategoryPopularity",
     "CoVisits",
+    "Content",
     "DecayedPopularity",
+    "Factors",
+    "IndexSettings",
+    "ItemIndex",
     "ItemList",
-    "Knowledge",
+    "ItemNeighbours",
     "MarketPopularity",
     "NewArrivals",
     "Part",
@@ -36,10 +44,12 @@ __all__ = [
     "SameSeasonLastYear",
     "Tables",
     "Trending",
+    "UserNeighbours",
     "WindowedPopularity",
     "add_weighted",
     "best_for_all",
     "best_per_user",
-    "gather",
+    "merge",
+    "nearest_items",
     "side_by_side",
 ]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from recsys.candidates.knowledge import Knowledge
 from recsys.candidates.source import CandidateSource, Tables, best_per_user
+from recsys.knowledge import Knowledge
 
 DEPTH = 200
 """Candidates that each part of a blend proposes."""
@@ -25,7 +25,8 @@ class Blend:
     """score(u, i) = sum over parts of weight x score_part(u, i) / (the part's best score for u).
 
     Each part proposes `depth` items; an item that a part does not propose gets nothing from it. Scaling by the user's
-    best score keeps the shape of a part's scores, which rank fusion would lose.
+    best score keeps the shape of a part's scores, which rank fusion would lose. Where that best score is not positive,
+    the part has nothing to say about u and adds 0.
 
     Source:
         CombSUM with maximum normalisation, Fox & Shaw 1994 (TREC-2).
@@ -54,7 +55,8 @@ class Blend:
             for position, part in enumerate(self.parts)
         ]
         weighted = add_weighted(side_by_side(parts), [part.weight for part in self.parts])
-        return best_per_user(weighted.join(tables["ties"], on="item_idx", how="left"), k, exclude)
+        with_ties = weighted.join(tables["ties"], on="item_idx", how="left", maintain_order="left")
+        return best_per_user(with_ties, k, exclude)
 
 
 def side_by_side(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -64,13 +66,16 @@ def side_by_side(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
         parts: per source `user_idx`, `item_idx`, `score`.
 
     Returns:
-        `user_idx`, `item_idx`, `part_0`, `part_1` and so on: one row per proposed pair, 0 where a source lacks it.
+        `user_idx`, `item_idx`, `part_0`, `part_1` and so on: one row per proposed pair, in the order of the parts; 0
+        where a source lacks it, or has no positive score for the user.
     """
     keys = ["user_idx", "item_idx"]
-    wide = pl.concat([part.select(keys) for part in parts]).unique()
+    wide = pl.concat([part.select(keys) for part in parts]).unique(maintain_order=True)
+    best = pl.col("score").max().over("user_idx")
+    scaled = pl.when(best > 0).then(pl.col("score") / best).otherwise(0.0)
     for position, part in enumerate(parts):
-        scaled = pl.col("score") / pl.col("score").max().over("user_idx")
-        wide = wide.join(part.select(*keys, scaled.alias(f"part_{position}")), on=keys, how="left")
+        column = part.select(*keys, scaled.alias(f"part_{position}"))
+        wide = wide.join(column, on=keys, how="left", maintain_order="left")
     return wide.with_columns(pl.col("^part_.*$").fill_null(0.0))
 
 

@@ -2,22 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from recsys.candidates.knowledge import Knowledge
 from recsys.candidates.source import Tables, best_per_user
-from recsys.data.history import with_idx
-from recsys.timeline import format_duration
+from recsys.knowledge import Knowledge
+from recsys.state import CovisitKind
+from recsys.tables import ordered_sum, place_within, starts_of
+from recsys.timeline import age_days, format_duration, half_life_weight
 
 
 @dataclass(frozen=True)
 class CoVisits:
-    """score(u, y) = sum over the user's seeds x of mass(u, x) x C(x, y) / (sqrt(N_x N_y) + shrink).
+    """score(u, y) = sum over the user's seeds x of weight(u, x) x C(x, y) / (sqrt(N_x N_y) + shrink).
 
-    C are the state's decayed directed pair sums and N the decayed event counts of the items at the same half-life, so
-    the landmark cancels in the ratio. Seeds are the user's `n_seeds` heaviest items at `seed_half_life`.
+    C are the state's decayed directed pair sums of one kind and N the decayed event counts of the items at the same
+    half-life, so the landmark cancels in the ratio. Seeds are `n_seeds` items of the user: the heaviest ones by events
+    decayed at `seed_half_life`, or the latest ones, weighing one half for each `seed_half_life` that they lie before
+    the user's last event, however long ago that was. Their weights add up to 1.
 
     Source:
         Item-to-item collaborative filtering, Linden, Smith & York 2003, doi:10.1109/MIC.2003.1167344, with decay and
@@ -30,6 +36,8 @@ class CoVisits:
     n_seeds: int = 30
     n_neighbours: int = 100
     shrink: float = 1.0
+    kind: CovisitKind = "covisit"
+    seeds: Literal["heaviest", "latest"] = "heaviest"
 
     def fit(self, knowledge: Knowledge) -> Tables:
         """Normalise the pairs, keep each item's best neighbours and each user's seeds."""
@@ -40,47 +48,94 @@ class CoVisits:
         self, tables: Tables, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None = None
     ) -> pl.DataFrame:
         """Sum the neighbours of each user's seeds, as the product of two sparse matrices."""
-        seeds = tables["seeds"].join(users.select("user_idx").with_row_index("row"), on="user_idx", how="inner")
-        neighbours, ties = tables["neighbours"], tables["ties"]
-        n_items = ties.height
-        left = _matrix(seeds, ("row", "seed_idx", "weight"), (users.height, n_items))
-        right = _matrix(neighbours, ("seed_idx", "item_idx", "similarity"), (n_items, n_items))
-        scores = (left @ right).tocoo()
-        pairs = pl.DataFrame(
-            {
-                "user_idx": users["user_idx"].gather(scores.row),
-                "item_idx": pl.Series(scores.col, dtype=pl.UInt32),
-                "score": scores.data,
-                "tie": ties["tie"].gather(scores.col),
-            }
-        )
-        return best_per_user(pairs, k, exclude)
+        return best_per_user(neighbour_scores(tables, users), k, exclude)
 
     def _seeds(self, knowledge: Knowledge) -> pl.DataFrame:
-        masses = knowledge.decayed("user_item", self.seed_half_life, measure="events")
+        score = pl.col(f"events_{format_duration(self.seed_half_life)}")
+        if self.seeds == "latest":
+            age = age_days(pl.col("last_time"), knowledge.as_of)
+            score = half_life_weight(age - age.min().over("user_idx"), self.seed_half_life)
+        masses = knowledge.grain("user_item").select("user_idx", "item_idx", score=score).filter(pl.col("score") > 0)
         ties = knowledge.history.items.select("item_idx", "tie")
-        heaviest = best_per_user(masses.rename({"mass": "score"}).join(ties, on="item_idx"), self.n_seeds, None)
-        total = pl.col("score").sum().over("user_idx")
-        return heaviest.select("user_idx", seed_idx="item_idx", weight=pl.col("score") / total)
+        best = best_per_user(masses.join(ties, on="item_idx"), self.n_seeds, None)
+        total = ordered_sum(pl.col("score")).over("user_idx")
+        return best.select("user_idx", seed_idx="item_idx", weight=pl.col("score") / total)
 
     def _neighbours(self, knowledge: Knowledge) -> pl.DataFrame:
+        similar = self._similarities(knowledge)
+        tie = knowledge.history.items["tie"].gather(similar["item_idx"]).to_numpy()
+        return similar[
+            _largest(similar["seed_idx"].to_numpy(), similar["similarity"].to_numpy(), tie, self.n_neighbours)
+        ]
+
+    def _similarities(self, knowledge: Knowledge) -> pl.DataFrame:
+        """Return `seed_idx`, `item_idx` and `similarity` of all pairs to an available item, sorted by both."""
         items = knowledge.history.items
-        column = f"covisit_{format_duration(self.half_life)}"
-        covisits = knowledge.state.covisits(knowledge.as_of).select("item_id", "next_item_id", mass=column)
-        seeds = items.select(item_id="item_id", seed_idx="item_idx")
         counts = knowledge.decayed("item", self.half_life, measure="events")
-        pairs = (
-            with_idx(covisits.rename({"item_id": "seed_id", "next_item_id": "item_id"}), {"item": items})
-            .join(seeds.rename({"item_id": "seed_id"}), on="seed_id", how="inner")
-            .join(knowledge.available, on="item_idx", how="inner")
-            .join(counts.rename({"mass": "n_item"}), on="item_idx", how="inner")
-            .join(counts.select(seed_idx="item_idx", n_seed="mass"), on="seed_idx", how="inner")
-            .with_columns(similarity=pl.col("mass") / ((pl.col("n_seed") * pl.col("n_item")).sqrt() + self.shrink))
-            .sort("seed_idx", "similarity", "tie", "item_idx", descending=[False, True, False, False])
-        )
-        return pairs.filter(pl.int_range(pl.len()).over("seed_idx") < self.n_neighbours).select(
-            "seed_idx", "item_idx", "similarity"
-        )
+        n_events = np.zeros(items.height)
+        n_events[counts["item_idx"].to_numpy()] = counts["mass"].to_numpy()
+        # NOTE: an item's idx is its place among the sorted ids, so places are idx.
+        pairs = knowledge.state.covisit_masses(knowledge.as_of, self.half_life, items["item_id"], self.kind)
+        seed, item = pairs["item"].to_numpy(), pairs["next_item"].to_numpy()
+        similarity = pairs["mass"].to_numpy() / (np.sqrt(n_events[seed] * n_events[item]) + self.shrink)
+        holds = (n_events[seed] > 0) & (n_events[item] > 0) & items["is_available"].to_numpy()[item]
+        table = pairs.select(seed_idx="item", item_idx="next_item", similarity=pl.lit(similarity))
+        return table.filter(holds)
+
+
+def _largest(groups: npt.NDArray[Any], values: npt.NDArray[Any], ties: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
+    """Return the rows of the `n` largest values of each group, ascending.
+
+    Args:
+        groups: ascending.
+        values: per row.
+        ties: which of equal values come first, the smallest; then the earlier row.
+        n: how many.
+
+    Example:
+        >>> _largest(np.array([1, 1, 1, 2]), np.array([5.0, 7.0, 5.0, 3.0]), np.array([9, 9, 8, 9]), 2).tolist()
+        [1, 2, 3]
+    """
+    starts = starts_of(groups)
+    sizes = np.diff(starts, append=len(groups))
+    last = np.full(len(starts), -np.inf)
+    # NOTE: one selection for each large group is several times faster than sorting all rows.
+    for i in np.flatnonzero(sizes > n):
+        last[i] = np.partition(values[starts[i] : starts[i] + sizes[i]], -n)[-n]
+    run = np.repeat(np.arange(len(starts)), sizes)
+    above, level = np.flatnonzero(values > last[run]), np.flatnonzero(values == last[run])
+    level = level[np.lexsort((ties[level], run[level]))]
+    n_above = np.bincount(run[above], minlength=len(starts))
+    fits = place_within(run[level]) < n - n_above[run[level]]
+    return np.sort(np.concatenate([above, level[fits]]))
+
+
+def neighbour_scores(tables: Tables, users: pl.DataFrame) -> pl.DataFrame:
+    """Multiply users' seeds by the items' neighbours.
+
+    Args:
+        tables: `seeds` (`user_idx`, `seed_idx`, `weight`), `neighbours` (`seed_idx`, `item_idx`, `similarity`) and
+            `ties` (`item_idx`, `tie`, one row per item).
+        users: `user_idx`.
+
+    Returns:
+        `user_idx`, `item_idx`, `score`, `tie`: one row per pair with a path from a seed.
+    """
+    rows = users.select("user_idx").with_row_index("row")
+    # NOTE: the product adds a user's seeds in the order of their rows, so that order is kept.
+    seeds = tables["seeds"].join(rows, on="user_idx", how="inner", maintain_order="left")
+    ties = tables["ties"]
+    left = _matrix(seeds, ("row", "seed_idx", "weight"), (users.height, ties.height))
+    right = _matrix(tables["neighbours"], ("seed_idx", "item_idx", "similarity"), (ties.height, ties.height))
+    scores = (left @ right).tocoo()
+    return pl.DataFrame(
+        {
+            "user_idx": users["user_idx"].gather(scores.row),
+            "item_idx": pl.Series(scores.col, dtype=pl.UInt32),
+            "score": scores.data,
+            "tie": ties["tie"].gather(scores.col),
+        }
+    )
 
 
 def _matrix(table: pl.DataFrame, columns: tuple[str, str, str], shape: tuple[int, int]) -> sparse.csr_array:

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import polars as pl
 
-from recsys.candidates.knowledge import Knowledge
 from recsys.candidates.source import Tables, best_for_all
+from recsys.knowledge import Knowledge
 from recsys.tables import ordered_sum
 from recsys.timeline import Window, age_days, half_life_weight, in_days
 
@@ -115,7 +115,11 @@ class SameSeasonLastYear:
 
 @dataclass(frozen=True)
 class NewArrivals:
-    """Items first seen within `window`, by reward per day since then; one day is added so that no rate explodes."""
+    """Items launched within `window`: those with a reward by rate = reward / (age + 1 d), then the others by age.
+
+    The added day keeps the first hours from exploding. Items that nobody took yet get the lowest rate / (age + 2 d),
+    so that they stand below all others, the newest first, and still have a score that a blend can scale.
+    """
 
     window: timedelta
 
@@ -125,9 +129,11 @@ class NewArrivals:
         young = knowledge.history.items.select("item_idx", age=age).filter(
             pl.col("age").is_between(0, in_days(self.window))
         )
-        return young.join(_sum_rewards(knowledge.history.events), on="item_idx", how="left").select(
-            "item_idx", score=pl.col("score").fill_null(0.0) / (pl.col("age") + 1.0)
+        rates = young.join(_sum_rewards(knowledge.history.events), on="item_idx", how="left").with_columns(
+            rate=pl.col("score") / (pl.col("age") + 1.0)
         )
+        lowest = pl.col("rate").min().fill_null(1.0)
+        return rates.select("item_idx", score=pl.coalesce("rate", lowest / (pl.col("age") + 2.0)))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from datetime import timedelta
 import polars as pl
 
 from recsys.candidates.item_lists import ItemScorer
-from recsys.candidates.knowledge import Knowledge
 from recsys.candidates.source import Tables, best_per_user
+from recsys.knowledge import Knowledge
 from recsys.tables import ordered_sum
 from recsys.timeline import age_days
 
@@ -47,10 +47,10 @@ class PersonalHistory:
 class Repurchase:
     """The user's decayed history, raised when the item is due again.
 
-    score = mass(u, i) x (1 + exp(-ln(a / m)^2 / 2)), where a is the age of the last interaction in days (plus one)
-    and m the expected interval: the pair's own mean gap shrunk to the item's, and that to the mean of all, each with
-    the weight of `prior` gaps. Only gaps of at least a day are intervals; shorter ones are one visit. Where nobody ever
-    came back, nothing is due.
+    score = mass(u, i) x (1 + exp(-ln((a + 1) / (m + 1))^2 / 2)), where a is the age in days of the last interaction
+    with a reward and m the expected interval: the pair's own mean gap shrunk to the item's, and that to the mean of
+    all, each with the weight of `prior` gaps. Only gaps of at least a day are intervals; shorter ones are one visit.
+    Where nobody ever came back, nothing is due.
     """
 
     name: str

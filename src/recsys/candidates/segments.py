@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import polars as pl
 
-from recsys.candidates.knowledge import Knowledge
 from recsys.candidates.source import Tables, best_for_all, best_per_user
+from recsys.knowledge import Knowledge
+from recsys.tables import ordered_sum
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,10 @@ class CategoryPopularity:
             .sort("category", "mass", "tie", "item_idx", descending=[False, True, False, False])
             .filter(pl.int_range(pl.len()).over("category") < self.depth)
         )
-        taste = knowledge.decayed("user_category", self.user_half_life)
-        shares = taste.select("user_idx", "category", share=pl.col("mass") / pl.col("mass").sum().over("user_idx"))
+        # NOTE: sums of floats depend on their order, so the order is fixed before adding.
+        taste = knowledge.decayed("user_category", self.user_half_life).sort("user_idx", "category")
+        total = ordered_sum(pl.col("mass")).over("user_idx")
+        shares = taste.select("user_idx", "category", share=pl.col("mass") / total)
         return {"items": ranked.select("category", "item_idx", "mass", "tie"), "tastes": shares}
 
     def retrieve(

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 
-from recsys.candidates.knowledge import Knowledge
+from recsys.knowledge import Knowledge
 
 Tables = Mapping[str, pl.DataFrame]
 """What a source learned: named tables, so that anything fitted can be saved as Parquet."""
@@ -54,6 +55,7 @@ def best_per_user(pairs: pl.DataFrame, k: int, exclude: pl.DataFrame | None) -> 
     """
     if exclude is not None:
         pairs = pairs.join(exclude, on=["user_idx", "item_idx"], how="anti")
+    # NOTE: no join keeps an order, because the sort by distinct pairs decides it alone.
     # Sorting is what costs: first drop what lies below each user's k-th score.
     kth = pairs.group_by("user_idx").agg(kth=pl.col("score").top_k(k).min())
     near = pairs.join(kth, on="user_idx", how="inner").filter(pl.col("score") >= pl.col("kth"))
@@ -64,17 +66,49 @@ def best_per_user(pairs: pl.DataFrame, k: int, exclude: pl.DataFrame | None) -> 
 def best_for_all(ranking: pl.DataFrame, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None) -> pl.DataFrame:
     """Give every user the head of one ranking, skipping what is excluded for that user.
 
+    A user of whom n ranked items are excluded is given the next power of two more than `k`, so one with a long past
+    costs the others nothing.
+
     Args:
         ranking: `item_idx`, `score`, best first.
         users: `user_idx`.
         k: list depth.
         exclude: pairs to leave out.
+
+    Returns:
+        `user_idx`, `item_idx`, `score`, in the order of the users and best first.
     """
-    users = users.select("user_idx")
+    users = users.select("user_idx").with_row_index("place")
     if exclude is None:
-        return users.join(ranking.head(k), how="cross").select("user_idx", "item_idx", "score")
+        return _heads(users, ranking, k).drop("place")
     hidden = exclude.join(users, on="user_idx", how="semi").join(ranking, on="item_idx", how="semi")
-    deepest = hidden.group_by("user_idx").len()["len"].max() if hidden.height else 0
-    pairs = users.join(ranking.head(k + int(str(deepest))), how="cross", maintain_order="left_right")
-    pairs = pairs.join(hidden, on=["user_idx", "item_idx"], how="anti", maintain_order="left")
-    return pairs.filter(pl.int_range(pl.len()).over("user_idx") < k).select("user_idx", "item_idx", "score")
+    counts = hidden.group_by("user_idx").agg(n_hidden=pl.len())
+    n_hidden = users.join(counts, on="user_idx", how="left", maintain_order="left")["n_hidden"].fill_null(0)
+    buckets = users.with_columns(more=_next_power_of_two(n_hidden)).partition_by(
+        "more", as_dict=True, include_key=False
+    )
+    parts = [
+        _heads(members, ranking, k + more)
+        .join(hidden, on=["user_idx", "item_idx"], how="anti", maintain_order="left")
+        .filter(pl.int_range(pl.len()).over("place") < k)
+        for (more,), members in buckets.items()
+    ]
+    return pl.concat(parts or [_heads(users, ranking, k)]).sort("place", maintain_order=True).drop("place")
+
+
+def _heads(users: pl.DataFrame, ranking: pl.DataFrame, n: int) -> pl.DataFrame:
+    """Pair every user with the first `n` items of the ranking."""
+    pairs = users.join(ranking.head(n), how="cross", maintain_order="left_right")
+    return pairs.select("place", "user_idx", "item_idx", "score")
+
+
+def _next_power_of_two(counts: pl.Series) -> pl.Series:
+    """Round counts up to a power of two; 0 stays 0.
+
+    Example:
+        >>> _next_power_of_two(pl.Series([0, 1, 2, 3, 5])).to_list()
+        [0, 1, 2, 4, 8]
+    """
+    numbers = counts.to_numpy()
+    powers = 2 ** np.ceil(np.log2(np.maximum(numbers, 1))).astype(np.int64)
+    return pl.Series(np.where(numbers > 0, powers, 0))

@@ -1,11 +1,11 @@
 """Item files that a user brings: Parquet or CSV with `item_id` and any of the columns of the item contract.
 
-A file without `known_at` describes items as known from the beginning (1970-01-01), which is right for what never
-changes; whatever changes needs `known_at`, or past runs would see the future.
+A file without `known_at` describes items as known from the beginning (`ALWAYS_KNOWN`), which is right for what never
+changes; whatever changes needs `known_at`, or past runs would see the future. When such an item came into the shop is
+not known either: without `available_from` it is in the catalogue from its first known event on (see `read_history`).
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,12 +13,10 @@ from polars.exceptions import PolarsError
 
 from recsys.data.arrival_times import read_times
 from recsys.data.importers.files import find_files, require_columns, unreadable
+from recsys.data.items import ALWAYS_KNOWN
 from recsys.errors import DataError, SchemaError
 from recsys.tables import ITEM_DTYPES
 from recsys.timeline import INSTANT, instant_literal
-
-ALWAYS_KNOWN = datetime(1970, 1, 1, tzinfo=UTC)
-"""The `known_at` of items whose file has no such column."""
 
 
 def read_item_files(paths: Sequence[Path]) -> pl.DataFrame:
@@ -66,6 +64,8 @@ def _column(column: pl.Series, dtype: pl.DataType, path: Path) -> pl.Series:
     if column.dtype.is_nested() or column.dtype == pl.Binary:
         raise SchemaError(f"{path}: column {column.name} is {column.dtype}; write it as text")
     cast = column.cast(dtype, strict=False)
+    if column.name == "item_id":
+        return cast.set(cast == "", None)
     _refuse(column.filter(cast.is_null() & column.is_not_null()), path, "no numbers")
     return cast
 

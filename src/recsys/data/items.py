@@ -6,17 +6,24 @@ because it would change what past runs saw.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
-from recsys.errors import DataError, SchemaError
+from recsys.errors import ArtifactError, DataError, SchemaError
 from recsys.tables import ITEM_DTYPES, ItemVersion, conform
-from recsys.timeline import format_instant, known_before
+from recsys.timeline import format_instant, instant_literal, known_before
 
 KEY = ["item_id", "known_at"]
+
+ALWAYS_KNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""The `known_at` of a version whose file gave none: it says nothing about when the item came into the shop."""
+
+LAUNCHED_AT = "launched_at"
+"""The column that `latest_versions` adds: when the item was first on offer, as far as its first version tells."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class ItemTable:
             new.write_delta(self.path, mode="append", delta_write_options={"schema_mode": "merge"})
         return ItemAppend(accepted=new.height, already_present=delivered.height - new.height)
 
-    def scan(self, as_of: datetime) -> pl.LazyFrame:
+    def scan(self, as_of: datetime, version: int | None = None) -> pl.LazyFrame:
         """Scan the catalogue as it was known at one instant.
 
         Time:
@@ -70,20 +77,58 @@ class ItemTable:
 
         Args:
             as_of: the logical now.
+            version: an earlier version of the table; None is the current one.
 
         Returns:
-            One row per item_id, `ITEM_DTYPES` and further text columns, sorted by item_id; empty before any append.
+            One row per item_id, `ITEM_DTYPES`, further text columns and `launched_at`, sorted by item_id; empty before
+            any append.
+
+        Raises:
+            ArtifactError: if the version of the table never was, or cannot be read.
         """
-        latest_lf = (
-            self._scan().filter(known_before(as_of)).sort(KEY).unique("item_id", keep="last", maintain_order=True)
-        )
-        return latest_lf.sort("item_id")
+        return latest_versions(self._scan(version), as_of)
 
     def _exists(self) -> bool:
         return DeltaTable.is_deltatable(str(self.path))
 
-    def _scan(self) -> pl.LazyFrame:
-        return pl.scan_delta(self.path) if self._exists() else pl.LazyFrame(schema=ITEM_DTYPES)
+    def _scan(self, version: int | None = None) -> pl.LazyFrame:
+        if version is None and not self._exists():
+            return pl.LazyFrame(schema=ITEM_DTYPES)
+        try:
+            return pl.scan_delta(DeltaTable(self.path, version=version))
+        except DeltaError as error:
+            what = "the catalogue" if version is None else f"version {version}"
+            hint = "restore it from a copy" if version is None else f"the newest is {self.version}"
+            reason = " ".join(str(error).split())[:160]
+            raise ArtifactError(f"{self.path}: {what} cannot be read ({reason}); {hint}") from error
+
+
+def latest_versions(versions_lf: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Keep what was known of each item at one instant, and when the item was first on offer.
+
+    An item is first on offer at the `available_from` of its first version; where that names none, when the version
+    became known. A version without a time of its own (`ALWAYS_KNOWN`) tells neither.
+
+    Time:
+        Reads versions with `known_at < as_of` and keeps the latest of each item.
+
+    Args:
+        versions_lf: item versions, in any order, or what this function returned of them for the same instant.
+        as_of: the logical now.
+
+    Returns:
+        One row per item_id, the columns given and `launched_at` (null where unknown), sorted by item_id.
+    """
+    ordered_lf = versions_lf.filter(known_before(as_of)).sort(KEY)
+    if LAUNCHED_AT not in ordered_lf.collect_schema():
+        told = pl.when(~is_undated()).then(pl.coalesce("available_from", "known_at"))
+        ordered_lf = ordered_lf.with_columns(told.first().over("item_id").alias(LAUNCHED_AT))
+    return ordered_lf.unique("item_id", keep="last", maintain_order=True).sort("item_id")
+
+
+def is_undated() -> pl.Expr:
+    """Return whether a version tells neither when it became known nor from when on the item is on offer."""
+    return (pl.col("known_at") == instant_literal(ALWAYS_KNOWN)) & pl.col("available_from").is_null()
 
 
 def _checked(versions: pl.DataFrame) -> pl.DataFrame:
@@ -92,6 +137,8 @@ def _checked(versions: pl.DataFrame) -> pl.DataFrame:
     if missing:
         raise SchemaError(f"items: {len(missing)} column(s) missing: {', '.join(missing)}")
     further = [name for name in versions.columns if name not in ITEM_DTYPES]
+    if LAUNCHED_AT in further:
+        raise SchemaError(f"items: column {LAUNCHED_AT} is computed from the versions; leave it out, or rename it")
     nested = [name for name in further if versions.schema[name].is_nested()]
     if nested:
         raise SchemaError(
@@ -105,7 +152,7 @@ def _checked(versions: pl.DataFrame) -> pl.DataFrame:
         first = failure.invalid().row(0, named=True)
         raise DataError(
             f"items: {len(failure)} of {distinct.height} versions break the item contract ({rule}: {count}); "
-            f"first: item_id={first['item_id']!r}, known_at={first['known_at']}; mend the file and deliver it again"
+            f"first: item_id={first['item_id']!r:.80}, known_at={first['known_at']}; mend the file and deliver it again"
         )
     _refuse_conflicts(distinct)
     return distinct

@@ -10,13 +10,15 @@ from datetime import datetime
 import polars as pl
 
 from recsys.errors import DataError
-from recsys.evaluation.beyond_accuracy import list_metrics
+from recsys.evaluation.beyond_accuracy import LIST_METRICS, list_metrics
+from recsys.evaluation.choosing import choose
 from recsys.evaluation.metrics import per_user_metrics
-from recsys.evaluation.selection import Selection, select
+from recsys.evaluation.selection import Selection
 from recsys.evaluation.settings import EvaluationSettings
 from recsys.evaluation.strata import build_strata
-from recsys.evaluation.trial import Trial, Trials, earlier_cutoffs
-from recsys.recommender import RecommenderSettings
+from recsys.evaluation.trial import Trial, Trials
+from recsys.recommender import RANKED, RecommenderSettings
+from recsys.rewards import RewardSettings
 from recsys.timeline import age_days, format_duration, format_instant
 
 SERVED = "served"
@@ -32,6 +34,8 @@ class CutoffRun:
         selection: what earlier windows decided, and `earlier` those windows' cutoffs.
         scores: rung -> metrics per `user_idx`; null for users without a label of that reward.
         lists: rung -> what its lists are like.
+        has_data: rung -> whether any of its lists holds an item of its own; the others are all the fallback's, or those
+            of the best heuristic where no ranker could be learned.
         strata: `user_idx`, `activity`, `market`.
     """
 
@@ -40,6 +44,7 @@ class CutoffRun:
     earlier: list[datetime]
     scores: dict[str, pl.DataFrame]
     lists: dict[str, dict[str, float | None]]
+    has_data: dict[str, bool]
     strata: pl.DataFrame
 
     @property
@@ -55,6 +60,7 @@ def climb(
     *,
     recommender: RecommenderSettings,
     rules: EvaluationSettings,
+    rewards: RewardSettings,
 ) -> Iterator[CutoffRun]:
     """Evaluate the ladder at each cutoff in turn.
 
@@ -68,6 +74,7 @@ def climb(
         as_of: when the evaluation happens.
         recommender: the ladder.
         rules: windows, depths and strata.
+        rewards: the reward definitions, which say when a label window is mature.
 
     Yields:
         One run per cutoff.
@@ -76,29 +83,33 @@ def climb(
         DataError: if a label window holds no label.
     """
     for cutoff in cutoffs:
-        earlier = earlier_cutoffs(trials, cutoff, rules.horizon, rules.gap, rules.selection_windows)
-        selection = select(
-            [trials.trial(window, cutoff) for window in earlier],
-            recommender,
-            k=rules.k,
-            max_users=rules.selection_users,
-        )
+        selection, earlier = choose(trials, cutoff, recommender=recommender, rules=rules, rewards=rewards)
         trial = trials.trial(cutoff, as_of)
         if trial.truth.is_empty():
             raise DataError(
                 f"cutoff {format_instant(cutoff)}: 0 labels in the {format_duration(rules.horizon)} after it; "
                 "choose an earlier cutoff or a longer horizon"
             )
-        scores, lists = {}, {}
-        for rung, plan in selection.plans.items():
-            slates = trial.slates(plan, trial.everyone, max(rules.k, rules.k_recall))
-            scores[rung] = _scores(trial, slates, rules)
-            lists[rung] = list_metrics(slates, _catalogue(trial), seen=trial.fits.seen, k=rules.k).summary()
-        scores[SERVED], lists[SERVED] = scores[selection.winner], lists[selection.winner]
-        strata = build_strata(
-            trial.everyone, cutoff=cutoff, heavy_from=rules.heavy_from, dormant_after=rules.dormant_after
-        )
-        yield CutoffRun(trial, selection, earlier, scores, lists, strata)
+        yield _run(trial, selection, earlier, rules)
+
+
+def _run(trial: Trial, selection: Selection, earlier: list[datetime], rules: EvaluationSettings) -> CutoffRun:
+    """Judge every plan of a selection on one trial."""
+    scores, lists, has_data = {}, {}, {}
+    for rung, plan in selection.plans.items():
+        slates = trial.slates(plan, trial.everyone, max(rules.k, rules.k_recall), selection.rankers)
+        scores[rung] = _scores(trial, slates, rules)
+        lists[rung] = list_summary(trial, slates, rules.k)
+        has_data[rung] = bool((slates["source"] == plan.rung).any())
+    winner = selection.winner
+    if trial.fits.settings.ranking.windows and RANKED not in scores:
+        # NOTE: too few earlier windows to learn from; the row stays, as other cutoffs may have had more.
+        scores[RANKED], lists[RANKED], has_data[RANKED] = scores[winner], lists[winner], False
+    scores[SERVED], lists[SERVED], has_data[SERVED] = scores[winner], lists[winner], has_data[winner]
+    strata = build_strata(
+        trial.everyone, cutoff=trial.fold.cutoff, heavy_from=rules.heavy_from, dormant_after=rules.dormant_after
+    )
+    return CutoffRun(trial, selection, earlier, scores, lists, has_data, strata)
 
 
 def _scores(trial: Trial, slates: pl.DataFrame, rules: EvaluationSettings) -> pl.DataFrame:
@@ -115,6 +126,22 @@ def _scores(trial: Trial, slates: pl.DataFrame, rules: EvaluationSettings) -> pl
             )
         scores = scores.join(scored, on="user_idx", how="left", maintain_order="left")
     return scores
+
+
+def list_summary(trial: Trial, slates: pl.DataFrame, k: int) -> dict[str, float | None]:
+    """Describe the lists; where nobody has one, because users had all items, nothing is covered."""
+    if slates.is_empty():
+        return {"coverage": 0.0, "gini": None, **dict.fromkeys(LIST_METRICS)}
+    return list_metrics(slates, _catalogue(trial), seen=trial.fits.seen, k=k).summary()
+
+
+def mean_lists(lists: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
+    """Average each property over the cutoffs at which it is defined."""
+    means: dict[str, float | None] = {}
+    for key in lists[0]:
+        values = [value for one in lists if (value := one[key]) is not None]
+        means[key] = sum(values) / len(values) if values else None
+    return means
 
 
 def _catalogue(trial: Trial) -> pl.DataFrame:

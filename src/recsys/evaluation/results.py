@@ -3,7 +3,7 @@
 Every number a reader could ask about is here, with what is needed to obtain it again; nothing is computed later.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -55,6 +55,8 @@ class Rung:
             `repeat_share`), the mean over cutoffs; null where undefined.
         vs_below: against the rung below, on the primary metric; null for the lowest.
         vs_baseline: against the baseline; null for the baseline itself.
+        has_data: false where it had no candidates of its own at any cutoff, so that its row is the fallback's, or that
+            of the best heuristic where no ranker could be learned.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Rung:
     lists: dict[str, float | None]
     vs_below: Comparison | None
     vs_baseline: Comparison | None
+    has_data: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class UserGroup:
     """One stratum or market.
 
     Attributes:
-        name: `cold`, `light`, `heavy`, `dormant`, or a market.
+        name: `cold`, `light`, `heavy`, `dormant`, or a market; `(other)` pools the markets beyond the largest.
         n_users: user-cutoff pairs in it.
         user_share: its share of all of them.
         rungs: method -> primary metric within the group.
@@ -91,13 +94,31 @@ class Choice:
         rung: the chosen method.
         reason: one sentence.
         cutoffs: the earlier cutoffs it was chosen on, ISO 8601.
-        scores: method -> primary metric there.
+        scores: method -> primary metric there; a method without candidates of its own is absent. `ranked` was measured
+            on the latest of them only.
     """
 
     rung: str
     reason: str
     cutoffs: list[str]
     scores: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class RuleEffect:
+    """What a slate rule does to the served lists while the other rules stay.
+
+    Attributes:
+        rule: its name, or `all rules`, which are compared with none.
+        metrics: `ndcg`, `recall` and what `Rung.lists` has, of the lists with all rules; means over the cutoffs.
+        metrics_without: the same without this rule.
+        change: of the primary metric, with the rule against without it.
+    """
+
+    rule: str
+    metrics: dict[str, float | None]
+    metrics_without: dict[str, float | None]
+    change: Comparison
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,7 @@ class Provenance:
         as_of: the evaluation's logical now, ISO 8601.
         command: the command line that repeats it.
         seed: of resampling and tie breaking.
+        item_version: version of the item table read; null where there is none.
     """
 
     config: str
@@ -121,6 +143,7 @@ class Provenance:
     as_of: str
     command: str
     seed: int
+    item_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +185,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class EvaluationResults:
-    """A whole evaluation; rungs are in ladder order, lowest first."""
+    """A whole evaluation; rungs are in ladder order, lowest first. Effects are empty where no slate rule is on."""
 
     title: str
     provenance: Provenance
@@ -171,6 +194,7 @@ class EvaluationResults:
     strata: list[UserGroup]
     markets: list[UserGroup]
     choice: Choice | None
+    rule_effects: list[RuleEffect] = field(default_factory=list)
 
 
 _ADAPTER: TypeAdapter[EvaluationResults] = TypeAdapter(EvaluationResults)

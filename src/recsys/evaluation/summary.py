@@ -1,7 +1,7 @@
 """From runs at several cutoffs to one result: pooled means with intervals, comparisons, strata and provenance."""
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -9,7 +9,7 @@ from recsys.evaluation.bootstrap import Bootstrap, bootstrap
 from recsys.evaluation.comparison import Comparison, compare
 from recsys.evaluation.freshness import list_age_days
 from recsys.evaluation.groups import GroupSums, UserGroups
-from recsys.evaluation.ladder import SERVED, CutoffRun
+from recsys.evaluation.ladder import SERVED, CutoffRun, mean_lists
 from recsys.evaluation.results import (
     Choice,
     CutoffScores,
@@ -22,11 +22,23 @@ from recsys.evaluation.results import (
 )
 from recsys.evaluation.settings import EvaluationSettings
 from recsys.evaluation.strata import ACTIVITY_STRATA
-from recsys.recommender import BLEND, RUNGS
+from recsys.recommender import BLEND, RANKED, RUNGS
 from recsys.timeline import format_duration, format_instant
 
 PRIMARY = "ndcg"
 """The metric that decides."""
+
+MAX_MARKETS = 20
+"""Markets with a row of their own: each costs the bootstrap sums and resamples of every rung and cutoff."""
+
+OTHER_MARKETS = "(other)"
+"""The row of all smaller markets."""
+
+_IDEAS = {
+    BLEND: "the best rung of each family, added",
+    RANKED: "candidates of many sources, ordered by a learned ranker",
+}
+"""What the rungs are that the registry does not have."""
 
 
 def summarise(
@@ -41,6 +53,7 @@ def summarise(
         reward: name of the target reward.
         title: heading of the report.
     """
+    runs = _with_main_markets(runs)
     boot = _resample(runs, rules)
     names = list(runs[-1].scores)
     climbed = [name for name in names if name != SERVED]
@@ -55,7 +68,7 @@ def summarise(
         protocol=_protocol(runs, rules, reward),
         rungs=[_rung(name, runs, boot, steps, baseline) for name in names],
         strata=_groups(runs, boot, "activity", list(ACTIVITY_STRATA), names),
-        markets=_groups(runs, boot, "market", _markets(runs), names),
+        markets=_groups(runs, boot, "market", list(_market_sizes(runs)), names),
         choice=_choice(runs[-1]),
     )
 
@@ -115,36 +128,37 @@ def _rung(
         description=_description(name, runs[-1]),
         metrics={metric: Estimate.of(boot.value(name, metric)) for metric in metrics},
         per_cutoff=cutoffs,
-        lists=_mean_lists([run.lists[name] for run in runs]),
+        lists=mean_lists([run.lists[name] for run in runs]),
         vs_below=next((step for step in steps if step.method == name), None),
         vs_baseline=next((step for step in baseline if step.method == name), None),
+        has_data=any(run.has_data[name] for run in runs),
     )
 
 
 def _description(name: str, last: CutoffRun) -> str:
     if name == SERVED:
         return "at each cutoff, the rung that earlier windows chose"
-    what = "the best rung of each family, added" if name == BLEND else RUNGS[name].description
+    if name not in last.selection.plans:
+        return f"{_IDEAS[RANKED]}; at the last cutoff: too few earlier windows to learn from, so the best heuristic"
+    what = _IDEAS[name] if name in _IDEAS else RUNGS[name].description
     plan = last.selection.plans[name]
-    chosen = plan.describe() if name == BLEND else plan.parts[0].variant
-    return f"{what}; at the last cutoff: {chosen}"
+    chosen = plan.describe() if name in _IDEAS else plan.parts[0].variant
+    described = f"{what}; at the last cutoff: {chosen}"
+    return described if last.has_data[name] else f"{described}, without data, so all from the fallback"
 
 
-def _mean_lists(lists: Sequence[dict[str, float | None]]) -> dict[str, float | None]:
-    """Average each property over the cutoffs at which it is defined."""
-    means: dict[str, float | None] = {}
-    for key in lists[0]:
-        values = [value for one in lists if (value := one[key]) is not None]
-        means[key] = sum(values) / len(values) if values else None
-    return means
+def _with_main_markets(runs: Sequence[CutoffRun]) -> list[CutoffRun]:
+    """Pool the markets beyond the largest `MAX_MARKETS`."""
+    main = list(_market_sizes(runs))[:MAX_MARKETS]
+    market = pl.when(pl.col("market").is_in(main)).then("market").otherwise(pl.lit(OTHER_MARKETS))
+    return [replace(run, strata=run.strata.with_columns(market=market)) for run in runs]
 
 
-def _markets(runs: Sequence[CutoffRun]) -> list[str]:
-    """Return the markets, largest first."""
-    counts: Counter[str] = Counter()
-    for run in runs:
-        counts.update(run.strata["market"].to_list())
-    return [name for name, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
+def _market_sizes(runs: Sequence[CutoffRun]) -> dict[str, int]:
+    """Count the scored users of each market, largest first."""
+    scored = [run.strata.join(run.trial.users, on="user_idx", how="semi") for run in runs]
+    sizes = pl.concat(scored).group_by("market").len().sort("len", "market", descending=[True, False])
+    return dict(sizes.rows())
 
 
 def _groups(
@@ -186,10 +200,7 @@ def _protocol(runs: Sequence[CutoffRun], rules: EvaluationSettings, reward: str)
 
 def _choice(last: CutoffRun) -> Choice:
     selection = last.selection
-    if selection.n_windows:
-        reason = f"best on {selection.n_windows} earlier window(s): {selection.plan.describe()}"
-    else:
-        reason = "no earlier window had labels, so the declared default serves"
+    reason = selection.describe()
     if selection.repeat_share is not None:
         reason += f"; repeats {selection.plan.repeats}ed" if selection.plan.repeats == "allow" else "; repeats excluded"
         reason += f" ({selection.repeat_share:.1%} of earlier labels were repeats)"

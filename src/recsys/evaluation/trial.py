@@ -2,18 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 import polars as pl
 import polars_hash as plh
 
-from recsys.candidates import AnyItem, Blend, ItemList, Knowledge, Tables
+from recsys.candidates import Blend, CandidateSource, Tables
+from recsys.knowledge import Knowledge
 from recsys.recommender import (
     LAST_RESORT,
+    Examples,
+    FittedPlan,
     Pick,
     Plan,
+    Ranked,
+    RankerSet,
     RecommenderSettings,
+    TwoStage,
+    any_item_ranking,
+    build_examples,
     full_slates,
     seen_pairs,
     source_of,
@@ -31,8 +40,16 @@ class Trials(Protocol):
         """Whether enough was known at a cutoff to learn from."""
         ...
 
+    def event_days(self, as_of: datetime) -> list[datetime]:
+        """Return the midnights of the days with an event known before `as_of`, ascending."""
+        ...
+
     def trial(self, cutoff: datetime, as_of: datetime) -> "Trial":
         """Put the ladder on trial at a cutoff, with the labels known before `as_of`."""
+        ...
+
+    def examples(self, cutoff: datetime, as_of: datetime, repeats: str) -> Examples | None:
+        """Return what a ranker learns from a window with the labels known before `as_of`; None if it has no label."""
         ...
 
 
@@ -43,7 +60,7 @@ class Fits:
         self.knowledge, self.settings = knowledge, settings
         self._tables: dict[tuple[str, str], Tables] = {}
         self.seen = seen_pairs(knowledge.history)
-        self.last_resort = ItemList(LAST_RESORT, AnyItem(max(settings.popularity_half_lives))).fit(knowledge)["ranking"]
+        self.last_resort = any_item_ranking(knowledge, settings)
 
     def tables(self, pick: Pick) -> Tables:
         """Return what a variant learned, whatever its weight."""
@@ -51,6 +68,29 @@ class Fits:
         if key not in self._tables:
             self._tables[key] = source_of(pick, self.settings).fit(self.knowledge)
         return self._tables[key]
+
+    def plan(self, plan: Plan, rankers: RankerSet | None = None) -> FittedPlan:
+        """Return a plan with what it learned, put together from what its parts learned."""
+        source = source_of_plan(plan, self.settings, rankers)
+        fallback = self.tables(plan.fallback)["ranking"]
+        tables = self._tables_of(source, plan)
+        return FittedPlan(plan, self.settings, tables, fallback, self.last_resort, self.seen, rankers)
+
+    def _tables_of(self, source: CandidateSource, plan: Plan) -> Tables:
+        if isinstance(source, Ranked):
+            return {**self.stage, **source.own_tables(self.knowledge)}
+        fitted = [self.tables(pick) for pick in plan.parts]
+        return source.join(fitted, self.ties) if isinstance(source, Blend) else fitted[0]
+
+    @cached_property
+    def stage(self) -> Tables:
+        """What retrieval and features learned."""
+        return TwoStage(self.settings).fit(self.knowledge, self.tables)
+
+    @property
+    def ties(self) -> pl.DataFrame:
+        """`item_idx` and `tie` of all items."""
+        return self.knowledge.history.items.select("item_idx", "tie")
 
 
 @dataclass(frozen=True)
@@ -92,18 +132,22 @@ class Trial:
         fallbacks.append((LAST_RESORT, self.fits.last_resort))
         return full_slates(candidates, fallbacks, users, name="own", k=k, exclude=exclude)
 
-    def slates(self, plan: Plan, users: pl.DataFrame, k: int) -> pl.DataFrame:
-        """Make the lists of a plan, as a model fitted at the cutoff would."""
-        exclude = self.excluded(plan.repeats, users)
-        source = source_of_plan(plan, self.fits.settings)
-        fitted = [self.fits.tables(pick) for pick in plan.parts]
-        tables = source.join(fitted, self.ties) if isinstance(source, Blend) else fitted[0]
-        return self.fill(source.retrieve(tables, users, k, exclude), plan.fallback, users, k, exclude)
+    def slates(self, plan: Plan, users: pl.DataFrame, k: int, rankers: RankerSet | None = None) -> pl.DataFrame:
+        """Make the lists of a plan, as a model fitted at the cutoff does; see `FittedPlan.slates`."""
+        return self.fits.plan(plan, rankers).slates(users, k)
 
-    @property
-    def ties(self) -> pl.DataFrame:
-        """`item_idx` and `tie` of all items."""
-        return self.fits.knowledge.history.items.select("item_idx", "tie")
+    def examples(self, repeats: str) -> Examples:
+        """Build what a ranker learns from this window, of a sample of its users."""
+        settings = self.fits.settings
+        users = self.sample(settings.ranking.max_users).select("user_idx", "market")
+        return build_examples(
+            TwoStage(settings),
+            self.fits.stage,
+            users,
+            self.truths,
+            cutoff=self.fold.cutoff,
+            exclude=self.excluded(repeats, users),
+        )
 
     def excluded(self, repeats: str, users: pl.DataFrame) -> pl.DataFrame | None:
         """Return the pairs that lists of these users may not hold under a repeats policy."""
@@ -153,9 +197,3 @@ def numbered(ids: pl.Series, known: pl.DataFrame, name: str) -> pl.DataFrame:
     table = distinct.join(known.select(f"{name}_id", f"{name}_idx"), on=f"{name}_id", how="left")
     strange = (pl.col(f"{name}_idx").is_null().cum_sum() - 1 + known.height).cast(pl.UInt32)
     return table.sort(f"{name}_id").with_columns(pl.coalesce(f"{name}_idx", strange).alias(f"{name}_idx"))
-
-
-def earlier_cutoffs(trials: Trials, as_of: datetime, horizon: timedelta, gap: timedelta, n: int) -> list[datetime]:
-    """Return the cutoffs, at most `n`, whose label windows tile the time before `as_of` and that have history."""
-    step = range(n, 0, -1)
-    return [cutoff for cutoff in (as_of - gap - horizon * i for i in step) if trials.has_history(cutoff)]

@@ -1,27 +1,51 @@
 """The assembled system: the ladder's registry, plans, and models that make every user's list."""
 
-from recsys.recommender.model import FORMAT, LAST_RESORT, Manifest, Model, fit, load, save, seen_pairs
-from recsys.recommender.plan import BLEND, Pick, Plan, source_of, source_of_plan
+from recsys.recommender.examples import Examples, build_examples
+from recsys.recommender.fitted import LAST_RESORT, FittedPlan, any_item_ranking, seen_pairs
+from recsys.recommender.model import FORMAT, Manifest, Model, fit, load, save
+from recsys.recommender.pick import Pick
+from recsys.recommender.plan import BLEND, Plan
+from recsys.recommender.plan_source import source_of_plan
+from recsys.recommender.ranked import Ranked, RankerSet, scored_pairs, standardised
+from recsys.recommender.ranking_plan import RANKED, RankingPlan
 from recsys.recommender.registry import RUNGS, Family, RecommenderSettings, Rung
+from recsys.recommender.retrieval_settings import Channel, RetrievalSettings
+from recsys.recommender.slate_rules import fit_policy
 from recsys.recommender.slates import full_slates
+from recsys.recommender.sources import source_of
+from recsys.recommender.two_stage import TwoStage
 
 __all__ = [
     "BLEND",
     "FORMAT",
     "LAST_RESORT",
+    "RANKED",
     "RUNGS",
+    "Channel",
+    "Examples",
     "Family",
+    "FittedPlan",
     "Manifest",
     "Model",
     "Pick",
     "Plan",
+    "Ranked",
+    "RankerSet",
+    "RankingPlan",
     "RecommenderSettings",
+    "RetrievalSettings",
     "Rung",
+    "TwoStage",
+    "any_item_ranking",
+    "build_examples",
     "fit",
+    "fit_policy",
     "full_slates",
     "load",
     "save",
+    "scored_pairs",
     "seen_pairs",
     "source_of",
     "source_of_plan",
+    "standardised",
 ]

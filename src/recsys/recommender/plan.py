@@ -1,65 +1,47 @@
 """A plan: which variants of which rungs make the lists. It is chosen on earlier windows and stored with the model."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import model_validator
 
-from recsys.candidates import Blend, CandidateSource, Part
-from recsys.errors import ConfigError
-from recsys.recommender.registry import RUNGS, RecommenderSettings
+from recsys.recommender.pick import Pick
+from recsys.recommender.ranking_plan import RANKED, RankingPlan
 from recsys.settings import Settings
 
 BLEND = "blend"
 """The name of the last rung, which adds the best rungs of each family."""
 
 
-class Pick(Settings):
-    """One variant of one rung, and its weight where it is part of a blend."""
-
-    rung: str
-    variant: str
-    weight: float = Field(default=1.0, gt=0)
-
-
 class Plan(Settings):
     """What makes a list.
 
     Attributes:
-        parts: one pick, or several that are blended.
+        parts: one pick, or several that are blended; none where rankers serve.
         fallback: an item list that fills short lists and serves cold users.
         repeats: whether lists may hold what the user had.
+        ranking: the rankers that order the candidates of all channels; None for a heuristic.
     """
 
-    parts: tuple[Pick, ...] = Field(min_length=1)
+    parts: tuple[Pick, ...] = ()
     fallback: Pick
     repeats: Literal["allow", "exclude"]
+    ranking: RankingPlan | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if bool(self.parts) == (self.ranking is not None):
+            raise ValueError("a plan has parts or a ranking, one of them")
+        return self
 
     @property
     def rung(self) -> str:
-        """The rung's name: the only part's, or `blend`."""
+        """The rung's name: `ranked`, the only part's, or `blend`."""
+        if self.ranking is not None:
+            return RANKED
         return self.parts[0].rung if len(self.parts) == 1 else BLEND
 
     def describe(self) -> str:
         """Say in words what the parts are."""
+        if self.ranking is not None:
+            return self.ranking.describe()
         return " + ".join(f"{part.weight:g} x {part.rung} ({part.variant})" for part in self.parts)
-
-
-def source_of(pick: Pick, settings: RecommenderSettings) -> CandidateSource:
-    """Return the source that a pick names.
-
-    Raises:
-        ConfigError: if the rung or the variant is not among those of the settings.
-    """
-    if pick.rung not in RUNGS:
-        raise ConfigError(f"rung {pick.rung!r} is unknown; known are {', '.join(RUNGS)}")
-    variants = RUNGS[pick.rung].variants(pick.rung, settings)
-    if pick.variant not in variants:
-        raise ConfigError(f"rung {pick.rung!r} has no variant {pick.variant!r}; it has {', '.join(variants)}")
-    return variants[pick.variant]
-
-
-def source_of_plan(plan: Plan, settings: RecommenderSettings) -> CandidateSource:
-    """Return the one source of a plan: its only part, or the blend of its parts."""
-    if len(plan.parts) == 1:
-        return source_of(plan.parts[0], settings)
-    return Blend(BLEND, tuple(Part(source_of(pick, settings), pick.weight) for pick in plan.parts))

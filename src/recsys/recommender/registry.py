@@ -14,21 +14,30 @@ from recsys.candidates import (
     AllTimePopularity,
     CandidateSource,
     CategoryPopularity,
+    Content,
     CoVisits,
     DecayedPopularity,
+    Factors,
+    IndexSettings,
     ItemList,
+    ItemNeighbours,
     MarketPopularity,
     NewArrivals,
     PersonalHistory,
     Repurchase,
     SameSeasonLastYear,
     Trending,
+    UserNeighbours,
     WindowedPopularity,
 )
+from recsys.ranking import RankingSettings
+from recsys.ranking.slate_policy import SlateSettings
+from recsys.recommender.retrieval_settings import RetrievalSettings
 from recsys.settings import Duration, Settings
+from recsys.state import CovisitKind
 from recsys.timeline import format_duration
 
-Family = Literal["popularity", "segment", "personal", "covisits"]
+Family = Literal["popularity", "segment", "personal", "collaborative"]
 """What a rung brings to a blend; a blend takes the best rung of each family."""
 
 
@@ -46,15 +55,18 @@ class RecommenderSettings(Settings):
         ladder: rungs to climb, in order; the blend comes last by itself.
         windows: lengths of popularity windows.
         popularity_half_lives: for decayed and segment popularity.
-        personal_half_lives: for a user's own history.
+        personal_half_lives: for a user's own history; the sources that compare histories take the first and last.
         gammas: exponents of recent popularity in the personal rung.
         covisit_half_lives: for co-visits; each must be one of the state's co-visit half-lives.
         seed_half_life: how fast a user's items lose weight as co-visit seeds.
+        n_factors: length of content vectors and of decayed matrix factors; those without decay are twice as long.
+        index: how the nearest vectors are searched.
         season_window: length of the same season last year.
         arrival_window: how long an item is new.
         blend_weights: weights tried for each part that joins the strongest one of a blend.
         repeats: may a list hold what the user had: decided on earlier windows, always, or never.
         min_repeat_share: under `auto`, repeats are allowed when at least this share of earlier labels were repeats.
+        slate: the rules of the final list; the ladder is climbed without them.
     """
 
     ladder: Names = (
@@ -67,6 +79,10 @@ class RecommenderSettings(Settings):
         "market_popularity",
         "category_popularity",
         "covisits",
+        "together",
+        "content",
+        "factors",
+        "neighbours",
         "personal",
         "repurchase",
     )
@@ -76,21 +92,50 @@ class RecommenderSettings(Settings):
     gammas: Exponents = (0.0, 0.3, 0.6)
     covisit_half_lives: Spans = (timedelta(days=30), timedelta(days=180))
     seed_half_life: Span = timedelta(days=7)
+    n_factors: int = Field(default=64, ge=2)
+    index: IndexSettings = IndexSettings()
     season_window: Span = timedelta(days=28)
     arrival_window: Span = timedelta(days=30)
     blend_weights: Weights = (0.03, 0.1, 0.3, 1.0)
     repeats: Literal["auto", "allow", "exclude"] = "auto"
     min_repeat_share: float = Field(default=0.05, ge=0, le=1)
+    retrieval: RetrievalSettings = RetrievalSettings()
+    ranking: RankingSettings = RankingSettings()
+    slate: SlateSettings = SlateSettings()
 
     @property
     def counter_half_lives(self) -> set[timedelta]:
         """The half-lives that the counters of the state must have."""
-        return {*self.popularity_half_lives, *self.personal_half_lives, self.seed_half_life}
+        return {
+            *self.popularity_half_lives,
+            *self.personal_half_lives,
+            self.seed_half_life,
+        }
+
+    @property
+    def feature_half_lives(self) -> tuple[timedelta, ...]:
+        """The half-lives at which features read counters, ascending: those of popularity and of personal history."""
+        return tuple(sorted({*self.popularity_half_lives, *self.personal_half_lives}))
+
+    @property
+    def taste_half_lives(self) -> tuple[timedelta, ...]:
+        """The fastest and the slowest half-life of personal history, for sources that compare whole histories."""
+        return tuple(sorted({min(self.personal_half_lives), max(self.personal_half_lives)}))
+
+    @property
+    def middle_half_life(self) -> timedelta:
+        """The middle half-life of personal history."""
+        return sorted(self.personal_half_lives)[len(self.personal_half_lives) // 2]
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         problems = [
             f"rung {name!r} is unknown; known are {', '.join(RUNGS)}" for name in self.ladder if name not in RUNGS
+        ]
+        problems += [
+            f"retrieval.channels: {channel.name} names rung {channel.rung!r}, which is unknown"
+            for channel in self.retrieval.channels
+            if channel.rung not in RUNGS
         ]
         problems += ["ladder names a rung twice"] if len(set(self.ladder)) < len(self.ladder) else []
         if problems:
@@ -107,6 +152,7 @@ class Rung:
     description: str
     reason: str
     variants: Callable[[str, RecommenderSettings], dict[str, CandidateSource]]
+    has_vectors: bool = False
 
 
 def _all_time(name: str, _: RecommenderSettings) -> dict[str, CandidateSource]:
@@ -149,6 +195,42 @@ def _covisits(name: str, settings: RecommenderSettings) -> dict[str, CandidateSo
     return {_half(h): CoVisits(name, h, settings.seed_half_life) for h in settings.covisit_half_lives}
 
 
+def _covisits_of(kind: CovisitKind) -> Callable[[str, RecommenderSettings], dict[str, CandidateSource]]:
+    def variants(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+        return {
+            f"kind={kind} {_half(h)}": CoVisits(name, h, settings.seed_half_life, kind=kind)
+            for h in settings.covisit_half_lives
+        }
+
+    return variants
+
+
+def _covisits_latest(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    day = timedelta(days=1)
+    return {_half(h): CoVisits(name, h, day, n_seeds=5, seeds="latest") for h in settings.covisit_half_lives}
+
+
+def _together(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    seed = min(settings.taste_half_lives)
+    return {_half(h): ItemNeighbours(name, h, seed) for h in settings.taste_half_lives}
+
+
+def _factors(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    half_lives = {_half(h): (h, settings.n_factors) for h in settings.taste_half_lives}
+    lives: dict[str, tuple[timedelta | None, int]] = {**half_lives, "no decay": (None, 2 * settings.n_factors)}
+    return {variant: Factors(name, h, n, index=settings.index) for variant, (h, n) in lives.items()}
+
+
+def _neighbours(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    h = settings.middle_half_life
+    return {_half(h): UserNeighbours(name, h)}
+
+
+def _content(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+    h = settings.middle_half_life
+    return {_half(h): Content(name, h, settings.n_factors, index=settings.index)}
+
+
 def _personal(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
     recent = WindowedPopularity(max(settings.windows))
     return {
@@ -175,7 +257,57 @@ _RUNGS = (
     Rung("new_arrivals", "popularity", "young items by rate since launch", "new", _arrivals),
     Rung("market_popularity", "segment", "decayed reward in the user's market", "popular in your market", _market),
     Rung("category_popularity", "segment", "popular in the user's categories", "popular in what you like", _category),
-    Rung("covisits", "covisits", "decayed directed co-visits of recent items", "goes with what you had", _covisits),
+    Rung(
+        "covisits", "collaborative", "decayed directed co-visits of recent items", "goes with what you had", _covisits
+    ),
+    Rung(
+        "covisits_forward",
+        "collaborative",
+        "co-visits in later visits than that of the item",
+        "others took it next",
+        _covisits_of("forward"),
+    ),
+    Rung(
+        "covisits_typed",
+        "collaborative",
+        "co-visits weighted by what the second event is worth",
+        "goes with what you had",
+        _covisits_of("typed"),
+    ),
+    Rung(
+        "covisits_bought",
+        "collaborative",
+        "co-visits between events that count for the target",
+        "often taken together",
+        _covisits_of("bought"),
+    ),
+    Rung(
+        "covisits_latest",
+        "collaborative",
+        "co-visits of the latest visit's items",
+        "goes with what you had last",
+        _covisits_latest,
+    ),
+    Rung(
+        "together", "collaborative", "decayed cosine of items over whole histories", "goes with what you had", _together
+    ),
+    Rung(
+        "content",
+        "collaborative",
+        "titles and categories like those of the user's items",
+        "like what you had",
+        _content,
+        has_vectors=True,
+    ),
+    Rung(
+        "factors",
+        "collaborative",
+        "matrix factors of decayed confidences",
+        "fits your taste",
+        _factors,
+        has_vectors=True,
+    ),
+    Rung("neighbours", "collaborative", "what the most similar users take", "people like you took it", _neighbours),
     Rung("personal", "personal", "own decayed history x recent popularity", "you had it before", _personal),
     Rung("repurchase", "personal", "own history, raised when due again", "due again", _repurchase),
 )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from recsys.candidates import best_for_all
+from recsys.errors import DataError
 
 
 def full_slates(
@@ -29,7 +30,11 @@ def full_slates(
         exclude: pairs that no list may hold.
 
     Returns:
-        `user_idx`, `item_idx`, `rank` (i32), `score`, `source`, sorted by user and rank.
+        `user_idx`, `item_idx`, `rank` (i32), `score`, `source`, sorted by user and rank. A user for whom every item is
+        excluded has no row.
+
+    Raises:
+        DataError: if a score is null, NaN or infinite.
     """
     slates = candidates.select("user_idx", "item_idx", "score", source=pl.lit(name))
     for fallback, ranking in fallbacks:
@@ -42,6 +47,7 @@ def full_slates(
         hidden = held if exclude is None else pl.concat([held, exclude.select("user_idx", "item_idx")]).unique()
         filler = best_for_all(ranking, short.sort("user_idx"), k, hidden)
         slates = pl.concat([slates, _below(filler, slates, fallback)])
+    _refuse_unordered(slates)
     ranked = slates.with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("user_idx"))
     return (
         ranked.filter(pl.col("rank") <= k)
@@ -57,3 +63,14 @@ def _below(filler: pl.DataFrame, slates: pl.DataFrame, name: str) -> pl.DataFram
     return filler.join(lowest, on="user_idx", how="left", maintain_order="left").select(
         "user_idx", "item_idx", score=pl.col("lowest").fill_null(0.0) - position.cast(pl.Float64), source=pl.lit(name)
     )
+
+
+def _refuse_unordered(slates: pl.DataFrame) -> None:
+    """Refuse scores by which nothing can be ranked."""
+    wrong = slates.filter(~pl.col("score").is_finite().fill_null(False))
+    if wrong.height:
+        first = wrong.row(0, named=True)
+        raise DataError(
+            f"candidates: {wrong.height} of {slates.height} scores are not finite; first: source={first['source']}, "
+            f"user_idx={first['user_idx']}, item_idx={first['item_idx']}, score={first['score']}; mend that source"
+        )

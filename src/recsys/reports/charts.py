@@ -72,8 +72,13 @@ def cutoff_chart(results: EvaluationResults) -> str:
         .mark_text(align="left", baseline="middle", dx=12, fontSize=12)
         .encode(x=x, y=alt.Y("place:Q", scale=alt.Scale(domain=[0, top], nice=False)), text="rung:N", color=colour)
     )
-    chart = (lines + dots + names).properties(width=_WIDTH, height=_CUTOFF_HEIGHT)
+    chart = (lines + dots + names).properties(width=_WIDTH, height=_cutoff_height(results))
     return _svg(chart, f"{title} of each rung at each cutoff; the numbers are in the table below")
+
+
+def _cutoff_height(results: EvaluationResults) -> float:
+    """Return a height in which the names of all rungs have room."""
+    return max(_CUTOFF_HEIGHT, _LABEL_GAP * len(results.rungs))
 
 
 def _line_ends(results: EvaluationResults, top: float) -> list[dict[str, Any]]:
@@ -81,7 +86,7 @@ def _line_ends(results: EvaluationResults, top: float) -> list[dict[str, Any]]:
     metric = results.protocol.primary_metric
     last = [(rung.per_cutoff[-1].metrics[metric].mean, rung) for rung in results.rungs if rung.per_cutoff]
     ends = sorted((mean, rung.name, rung.per_cutoff[-1].cutoff[:10]) for mean, rung in last if mean is not None)
-    gap = _LABEL_GAP * top / _CUTOFF_HEIGHT
+    gap = _LABEL_GAP * top / _cutoff_height(results)
     places: list[float] = []
     for mean, _, _ in ends:
         places.append(max(mean, places[-1] + gap) if places else mean)

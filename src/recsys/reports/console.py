@@ -4,7 +4,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys.evaluation import EvaluationResults, Rung
-from recsys.reports.wording import effect, focus_rung, interval, metric_label, number, verdict
+from recsys.reports.wording import effect, focus_rung, interval, metric_label, number, rung_name, verdict
 
 _STYLES = {"better": "green", "worse": "red"}
 
@@ -16,7 +16,8 @@ def ladder_table(results: EvaluationResults) -> Table:
         results: an evaluation.
 
     Returns:
-        A rich table, one row per rung, highest first; what was served is bold, `*` marks the choice at the last cutoff.
+        A rich table, one row per rung, highest first; what was served is bold, `*` marks the choice at the last cutoff,
+        `(no data)` a rung whose lists were all the fallback's.
     """
     protocol = results.protocol
     primary = metric_label(protocol.primary_metric, protocol)
@@ -43,7 +44,7 @@ def _cells(rung: Rung, primary: str, others: list[str], is_chosen: bool) -> list
     estimate = rung.metrics[primary]
     word = verdict(rung.vs_below)
     return [
-        Text(rung.name + (" *" if is_chosen else "")),
+        Text(rung_name(rung) + (" *" if is_chosen else "")),
         number(estimate.mean),
         interval(estimate),
         effect(rung.vs_below),

@@ -9,6 +9,7 @@ from recsys.reports import wording
 from recsys.reports.charts import cutoff_chart, ladder_chart
 
 _LIST_COLUMNS = ("coverage", "gini", "novelty", "diversity", "item_age_days", "repeat_share")
+_EFFECT_COLUMNS = ("ndcg", "recall", "coverage", "novelty", "diversity")
 
 
 def render_report(results: EvaluationResults, out: Path) -> None:
@@ -32,7 +33,8 @@ def render_page(results: EvaluationResults) -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for function in (wording.number, wording.percent, wording.interval, wording.effect, wording.verdict):
+    written = (wording.number, wording.percent, wording.interval, wording.effect, wording.verdict, wording.rung_name)
+    for function in written:
         environment.filters[function.__name__] = function
     focus = wording.focus_rung(results)
     metrics = list(results.rungs[0].metrics)
@@ -44,6 +46,7 @@ def render_page(results: EvaluationResults) -> str:
         focus=next(rung for rung in results.rungs if rung.name == focus),
         metrics=metrics,
         list_columns=_LIST_COLUMNS,
+        effect_columns=_EFFECT_COLUMNS,
         markets=[(group, _best_rung(group)) for group in results.markets],
         worst={rung.name: _worst(results, rung.name) for rung in results.rungs},
         label=lambda metric: wording.metric_label(metric, results.protocol),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recsys.evaluation import SERVED, Comparison, Estimate, EvaluationResults, Protocol
+from recsys.evaluation import SERVED, Comparison, Estimate, EvaluationResults, Protocol, Rung
 
 MISSING = "–"
 """Written where a value is undefined."""
@@ -34,6 +34,17 @@ def focus_rung(results: EvaluationResults) -> str:
     if SERVED in names:
         return SERVED
     return results.choice.rung if results.choice is not None else names[-1]
+
+
+def rung_name(rung: Rung) -> str:
+    """Name a rung, and say so where it had no candidates of its own and its row is that of others.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> rung_name(SimpleNamespace(name="season", has_data=False))
+        'season (no data)'
+    """
+    return rung.name if rung.has_data else f"{rung.name} (no data)"
 
 
 def metric_label(metric: str, protocol: Protocol) -> str:

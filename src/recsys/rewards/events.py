@@ -16,7 +16,8 @@ def add_rewards(events: Frame, settings: RewardSettings) -> Frame:
     """Give every interaction its rewards, net of the returns among the rows given.
 
     reward = weight(event type) x transform(amount) x share not returned. A return has reward 0, because it already
-    lessens the event that it undoes; so the rewards of any period add up to its net value.
+    lessens the event that it undoes. So the rewards of a period add up to what was kept of that period's own events: a
+    return counts where its purchase lies, and one that undoes nothing counts nowhere.
 
     Time:
         Reads no clock and filters nothing: the caller passes the rows with `known_at < as_of`.

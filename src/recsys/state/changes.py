@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from recsys.rewards import RewardSettings, add_rewards
+from recsys.state.kinds import type_rank
 from recsys.tables import EXPOSURE
 from recsys.timeline import instant_literal, known_before
 
@@ -31,8 +32,9 @@ def find_changes(
         rewards: the reward definitions.
 
     Returns:
-        One row per event with a change: user_id, item_id, market, basket_id, event_time, `touch_time` (event_time
-        unless the row is a return), `n_events` (-1, 0 or 1), and per reward its change and that of its `n_`.
+        One row per event with a change: user_id, item_id, market, basket_id, event_time, `type_rank`, `touch_time`
+        (event_time unless the row is a return), `n_events` (-1, 0 or 1), and per reward its change and that of its
+        `n_`.
     """
     fresh_lf = events.filter(visible(as_of) if since is None else visible(as_of) & ~known_before(since))
     if since is None or not (types := _entangled_types(rewards)):
@@ -79,6 +81,7 @@ def _contributions(rows_lf: pl.LazyFrame, rewards: RewardSettings, *extra: str) 
     return add_rewards(rows_lf, rewards).select(
         *extra,
         *_CONTEXT,
+        type_rank(rewards.target_definition).alias("type_rank"),
         pl.when(~is_return).then("event_time").alias("touch_time"),
         pl.col("is_kept").cast(pl.Int64).alias("n_events"),
         *((pl.col(name) != 0).cast(pl.Int64).alias(f"n_{name}") for name in rewards.columns),
@@ -101,4 +104,5 @@ def _differences(region: pl.DataFrame, since: datetime, rewards: RewardSettings)
     changed = both.with_columns(pl.col(name) - pl.col(f"{name}_before").fill_null(0) for name in names)
     is_changed = pl.any_horizontal(pl.col(name) != 0 for name in names)
     is_fresh = pl.col("known_at") >= instant_literal(since)
-    return changed.filter(is_changed | (is_fresh & _matters(rewards))).select(*_CONTEXT, "touch_time", *names)
+    counts = is_changed | (is_fresh & _matters(rewards))
+    return changed.filter(counts).select(*_CONTEXT, "type_rank", "touch_time", *names)

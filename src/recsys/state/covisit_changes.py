@@ -12,6 +12,7 @@ from recsys.rewards import RewardSettings, with_is_kept
 from recsys.state.changes import return_reach, visible
 from recsys.state.coded import encode
 from recsys.state.covisits import VISIT, pair_rows, to_table, visit_rows
+from recsys.state.kinds import type_rank
 from recsys.state.layout import COVISITS, Layout
 from recsys.timeline import instant_literal, known_before
 
@@ -40,7 +41,7 @@ def pair_up_changes(
     if changed.is_empty():
         return pl.DataFrame(schema=layout.schema(COVISITS))
     near = _context(events, changed, as_of, layout)
-    columns = ["user_id", "item_id", "basket_id", "event_time"]
+    columns = ["user_id", "item_id", "basket_id", "event_time", "type_rank"]
     now = _kept(near, layout.rewards).select(*columns, side=pl.lit("now"))
     before = _kept(near.filter(known_before(since)), layout.rewards).select(*columns, side=pl.lit("before"))
     marks = changed.select(*columns, side=pl.lit("changed"))
@@ -53,7 +54,7 @@ def pair_up_changes(
     parts = []
     for sign, side in ((1, "now"), (-1, "before")):
         marked = rows[side].join(visits, on=VISIT, how="left", maintain_order="left")
-        sums = pair_rows(marked, items, as_of, layout.settings.covisits)
+        sums = pair_rows(marked, items, as_of, layout)
         parts.append(sums.with_columns(pl.exclude("pair") * sign))
     return to_table(parts, items, layout)
 
@@ -67,7 +68,8 @@ def _mark_visits(rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def _kept(near: pl.DataFrame, rewards: RewardSettings) -> pl.DataFrame:
-    return with_is_kept(near.lazy(), rewards).filter("is_kept").collect()
+    kept_lf = with_is_kept(near.lazy(), rewards).filter("is_kept")
+    return kept_lf.with_columns(type_rank=type_rank(rewards.target_definition)).collect()
 
 
 def _context(events: pl.LazyFrame, changed: pl.DataFrame, as_of: datetime, layout: Layout) -> pl.DataFrame:

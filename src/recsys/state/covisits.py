@@ -1,22 +1,24 @@
 """Which items one user took together or soon after each other: the co-visit table of one segment.
 
 C(x, y) = sum over pairs (x at a, y at b) of one user, 0 <= b - a <= window, x != y, of
-2^(-(b - a) / gap_half_life) x 2^(-(T - b) / half_life).
+factor x 2^(-(b - a) / gap_half_life) x 2^(-(T - b) / half_life).
 
+The factor is that of the kind of co-visit; the table holds the sums without it, one per class of pairs (see `kinds`).
 What a user did at one instant is a visit. Inside a visit, and inside a basket wherever its rows lie, a pair has no
 order: it counts in both directions with gap weight 1. The group of a pair is the user, or the basket of an anonymous
 event; an anonymous event without a basket pairs with nothing. An item counts once a visit; what is wholly returned
-does not count.
+does not count. Of several events of one item in a visit, the weight of the type is the greatest of theirs.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 import polars_hash as plh
 
 from recsys.state.coded import Coded
-from recsys.state.layout import COVISITS, KEYS, Layout
+from recsys.state.layout import COVISITS, Layout
 from recsys.state.pairs import add_up_ranges, pair_sums
 from recsys.state.settings import CovisitSettings
 
@@ -27,7 +29,7 @@ def pair_up(changes: Coded, landmark: datetime, layout: Layout) -> pl.DataFrame:
     """Pair up everything, for a state that starts from nothing.
 
     Args:
-        changes: changed events with coded user_id, item_id and basket_id.
+        changes: changed events with coded user_id, item_id and basket_id, and `type_rank`.
         landmark: the instant at which a weight is 1.
         layout: the columns to make.
 
@@ -36,12 +38,12 @@ def pair_up(changes: Coded, landmark: datetime, layout: Layout) -> pl.DataFrame:
     """
     rows = visit_rows(changes.frame.filter(pl.col("n_events") > 0), changes)
     rows = rows.with_columns(is_changed=pl.lit(True), n_changed=pl.lit(0, dtype=pl.Int64))
-    return pair_rows(rows, changes.ids["item_id"], landmark, layout.settings.covisits)
+    return pair_rows(rows, changes.ids["item_id"], landmark, layout)
 
 
-def pair_rows(rows: pl.DataFrame, items: pl.Series, landmark: datetime, settings: CovisitSettings) -> pl.DataFrame:
+def pair_rows(rows: pl.DataFrame, items: pl.Series, landmark: datetime, layout: Layout) -> pl.DataFrame:
     """Draw from visits that are too large, and pair up the rows whose visits are marked as changed."""
-    return pair_sums(_draw(rows, items, settings), len(items), landmark, settings)
+    return pair_sums(_draw(rows, items, layout.settings.covisits), len(items), landmark, layout)
 
 
 def to_table(parts: Sequence[pl.DataFrame], items: pl.Series, layout: Layout) -> pl.DataFrame:
@@ -56,12 +58,17 @@ def to_table(parts: Sequence[pl.DataFrame], items: pl.Series, layout: Layout) ->
         The co-visit table, pairs that cancel wholly left out; sorted.
     """
     differs = pl.any_horizontal(pl.exclude("pair") != 0)
-    code, n_items = pl.col("pair"), max(len(items), 1)
+    schema, n_items, n_classes = layout.schema(COVISITS), max(len(items), 1), len(layout.classes)
+    ends = pl.col("pair") // n_classes
     tables = []
     for sums in add_up_ranges(parts):
-        codes = sums.filter(differs).with_columns(item_id=code // n_items, next_item_id=code % n_items)
-        names = {name: items.gather(codes[name]) for name in KEYS[COVISITS]}
-        tables.append(codes.with_columns(**names).select(list(layout.schema(COVISITS))))
+        codes = sums.filter(differs).with_columns(
+            item_id=ends // n_items,
+            next_item_id=ends % n_items,
+            pair_class=(pl.col("pair") % n_classes).cast(schema["pair_class"]),
+        )
+        names = {name: items.gather(codes[name]) for name in ("item_id", "next_item_id")}
+        tables.append(codes.with_columns(**names).select(list(schema)))
     return pl.concat(tables)
 
 
@@ -76,13 +83,19 @@ def visit_rows(coded_rows: pl.DataFrame, coded: Coded) -> pl.DataFrame:
             "event_time",
             pl.col("item_id").cast(pl.Int64).alias("item"),
             basket.fill_null(-1).alias("basket"),
+            "type_rank",
         )
         .drop_nulls("group")
         .sort("group", "event_time", "item", "basket")
+        .collect(engine="in-memory")
     )
+    if rows.is_empty():
+        return rows
     key = ["group", "event_time", "item"]
-    is_first = pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in key).fill_null(True)
-    return rows.filter(is_first).collect(engine="in-memory")
+    is_first = rows.select(pl.any_horizontal(pl.col(name) != pl.col(name).shift() for name in key).fill_null(True))
+    first = np.flatnonzero(is_first.to_series().to_numpy())
+    rank = np.maximum.reduceat(rows["type_rank"].to_numpy(), first)
+    return rows[first].with_columns(type_rank=rank)
 
 
 def _draw(rows: pl.DataFrame, items: pl.Series, settings: CovisitSettings) -> pl.DataFrame:

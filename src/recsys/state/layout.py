@@ -8,10 +8,12 @@ landmark from L to a later L' multiplies by 2^(-(L' - L) / h) <= 1.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 import polars as pl
 
 from recsys.rewards import RewardSettings
+from recsys.state.kinds import PairClasses, type_weights
 from recsys.state.settings import StateSettings
 from recsys.tables import ordered_sum
 from recsys.timeline import INSTANT, format_duration, in_days
@@ -22,7 +24,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "item": ("item_id",),
     "user_item": ("user_id", "item_id"),
     "market_item": ("market", "item_id"),
-    COVISITS: ("item_id", "next_item_id"),
+    COVISITS: ("item_id", "next_item_id", "pair_class"),
 }
 """The stored tables and their keys."""
 
@@ -33,6 +35,11 @@ class Layout:
 
     settings: StateSettings
     rewards: RewardSettings
+
+    @cached_property
+    def classes(self) -> PairClasses:
+        """The classes of co-visit pairs that the kinds of the settings tell apart under the target reward."""
+        return PairClasses.of(self.settings.covisits.kinds, type_weights(self.rewards.target_definition))
 
     @property
     def measures(self) -> list[str]:
@@ -49,18 +56,18 @@ class Layout:
             return {f"covisit_{format_duration(h)}": h for h in self.settings.covisits.half_lives}
         return {f"{m}_{format_duration(h)}": h for m in self.measures for h in self.settings.half_lives}
 
-    def count_of(self, table: str) -> dict[str, str]:
-        """Decayed column -> the integer column that counts what it adds up."""
-        if table == COVISITS:
-            return dict.fromkeys(self.decayed(table), "n_pairs")
+    @property
+    def count_of(self) -> dict[str, str]:
+        """Decayed column of the counters -> the integer column that counts what it adds up."""
         return {f"{m}_{format_duration(h)}": f"n_{m}" for m in self.measures for h in self.settings.half_lives}
 
     def schema(self, table: str) -> dict[str, pl.DataType]:
         """Columns and dtypes of a table in order."""
         times = [] if table == COVISITS else ["first_time", "last_time"]
         count = pl.Int32() if table == COVISITS else pl.Int64()
+        keys = {name: pl.UInt16() if name == "pair_class" else pl.String() for name in KEYS[table]}
         return {
-            **dict.fromkeys(KEYS[table], pl.String()),
+            **keys,
             **dict.fromkeys(self.counts(table), count),
             **dict.fromkeys(times, INSTANT),
             **dict.fromkeys(self.decayed(table), pl.Float64()),

@@ -1,12 +1,15 @@
 """What the decayed state keeps: half-lives of its counters, and how co-visits pair up."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from recsys.settings import Duration, Settings
 from recsys.timeline import format_duration
+
+CovisitKind = Literal["covisit", "forward", "typed", "bought"]
+"""Which pairs count and how much; `recsys.state.kinds` defines each."""
 
 
 def _problems(half_lives: tuple[timedelta, ...]) -> list[str]:
@@ -28,6 +31,9 @@ class CovisitSettings(Settings):
             cost of a user is linear in the visits.
         max_visit_items: of a visit with more distinct items, this many are drawn by a hash of item and instant, so
             that one import of a thousand lines does not cost a million pairs.
+        kinds: what is told apart when pairs are added up: `covisit` (every pair, always there), `forward` (only to a
+            later visit), `typed` (weighted by the target weight of the second event's type) and `bought` (only between
+            events whose types have a target weight). A kind that the rewards make equal to another costs nothing.
     """
 
     half_lives: tuple[Duration, ...] = Field(
@@ -37,12 +43,15 @@ class CovisitSettings(Settings):
     gap_half_life: Duration = timedelta(days=1)
     max_visits_back: int = Field(default=10, ge=0)
     max_visit_items: int = Field(default=50, ge=2)
+    kinds: tuple[CovisitKind, ...] = ("covisit", "forward", "typed", "bought")
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         problems = _problems(self.half_lives)
         problems += ["window is negative"] if self.window < timedelta() else []
         problems += ["gap_half_life is not positive"] if self.gap_half_life <= timedelta() else []
+        twice = sorted({kind for kind in self.kinds if self.kinds.count(kind) > 1})
+        problems += [f"kind {kind!r} is there twice" for kind in twice]
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -25,7 +25,7 @@ from recsys.state.layout import KEYS
 from recsys.state.segments import Segment
 from recsys.state.settings import StateSettings
 
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "manifest.json"
 _CATEGORIES = "categories"
 

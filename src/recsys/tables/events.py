@@ -1,5 +1,7 @@
 """The event contract: one row of the log, an interaction or an exposure."""
 
+from collections.abc import Callable
+
 import dataframely as dy
 import polars as pl
 
@@ -28,10 +30,11 @@ EVENT_DTYPES: dict[str, pl.DataType] = {
 }
 """Columns of the log in order. The Delta table adds `event_date`, the partition, which is the date of `event_time`."""
 
-_IDENTIFIER = {
+IDENTIFIER: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "is_short": lambda text: text.str.len_bytes() <= MAX_ID_LENGTH,
     "is_printable": lambda text: ~text.str.contains(r"\p{Cc}"),
 }
+"""The rules of every identifier: at most `MAX_ID_LENGTH` bytes, no control characters."""
 
 
 class ArrivedEvent(dy.Schema):
@@ -41,17 +44,17 @@ class ArrivedEvent(dy.Schema):
     `known_at` is when we could know of it, never before `event_time`.
     """
 
-    event_id = dy.String(nullable=True, check=_IDENTIFIER)
-    user_id = dy.String(nullable=True, check=_IDENTIFIER)
-    item_id = dy.String(check=_IDENTIFIER)
-    event_type = dy.String(check=_IDENTIFIER)
+    event_id = dy.String(nullable=True, check=IDENTIFIER)
+    user_id = dy.String(nullable=True, check=IDENTIFIER)
+    item_id = dy.String(check=IDENTIFIER)
+    event_type = dy.String(check=IDENTIFIER)
     event_time = dy.Datetime(time_zone="UTC")
     known_at = dy.Datetime(time_zone="UTC")
     value = dy.Float64(nullable=True)
     quantity = dy.Float64(nullable=True)
     price = dy.Float64(nullable=True)
-    basket_id = dy.String(nullable=True, check=_IDENTIFIER)
-    market = dy.String(nullable=True, check=_IDENTIFIER)
+    basket_id = dy.String(nullable=True, check=IDENTIFIER)
+    market = dy.String(nullable=True, check=IDENTIFIER)
     position = dy.Int32(nullable=True, min=1)
     propensity = dy.Float64(nullable=True, min_exclusive=0.0, max=1.0)
 
@@ -64,4 +67,4 @@ class ArrivedEvent(dy.Schema):
 class Event(ArrivedEvent):
     """One event as it stands in the log: an arrived event with an `event_id` of its own."""
 
-    event_id = dy.String(primary_key=True, check=_IDENTIFIER)
+    event_id = dy.String(primary_key=True, check=IDENTIFIER)

@@ -3,6 +3,7 @@
 import dataframely as dy
 import polars as pl
 
+from recsys.tables.events import IDENTIFIER
 from recsys.timeline import INSTANT
 
 ITEM_DTYPES: dict[str, pl.DataType] = {
@@ -19,9 +20,12 @@ ITEM_DTYPES: dict[str, pl.DataType] = {
 
 
 class ItemVersion(dy.Schema):
-    """What was known of an item from `known_at` until its next version."""
+    """What was known of an item from `known_at` until its next version.
 
-    item_id = dy.String(primary_key=True)
+    `item_id` follows the rules of the identifiers of events, or no event could name the item.
+    """
+
+    item_id = dy.String(primary_key=True, check=IDENTIFIER)
     known_at = dy.Datetime(primary_key=True, time_zone="UTC")
     title = dy.String(nullable=True)
     category = dy.String(nullable=True)

@@ -7,13 +7,14 @@ from recsys.errors import ConfigError
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
+_LONGEST = timedelta(days=36_525)
 
 
 def parse_duration(text: str) -> timedelta:
     """Read a duration.
 
     Raises:
-        ConfigError: if `text` is anything else than numbers with the units w, d, h, m, s.
+        ConfigError: if `text` is anything else than numbers with the units w, d, h, m, s, or is over 100 years.
 
     Example:
         >>> parse_duration("14d")
@@ -24,7 +25,15 @@ def parse_duration(text: str) -> timedelta:
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ConfigError(f"{text!r} is no duration; write numbers with w, d, h, m or s, such as 14d or 1d12h")
-    return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    try:
+        duration = sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        duration = timedelta.max
+    if duration > _LONGEST:
+        raise ConfigError(
+            f"{text!r:.40} is longer than 100 years ({format_duration(_LONGEST)}); write a shorter duration"
+        )
+    return duration
 
 
 def format_duration(duration: timedelta) -> str:

@@ -9,6 +9,9 @@ from recsys.errors import ConfigError
 INSTANT = pl.Datetime("us", "UTC")
 """The dtype of every instant in every table: microseconds, UTC."""
 
+_YEARS = range(1900, 2201)
+"""Years of the instants that a person writes: any horizon before or after them is still an instant."""
+
 
 def require_utc(instant: datetime, name: str = "instant") -> datetime:
     """Return `instant` in UTC, refusing one without a zone.
@@ -29,7 +32,7 @@ def parse_instant(text: str, name: str = "instant") -> datetime:
         name: how the error calls it, e.g. `--as-of`.
 
     Raises:
-        ConfigError: if `text` is no ISO 8601 instant, or has a time of day but no zone.
+        ConfigError: if `text` is no ISO 8601 instant, has a time of day but no zone, or lies outside 1900 to 2200.
 
     Example:
         >>> parse_instant("2011-10-10").isoformat()
@@ -41,8 +44,10 @@ def parse_instant(text: str, name: str = "instant") -> datetime:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(
-            f"{name} {text!r} is no instant; write a date (2011-10-10) or 2011-10-10T12:00:00Z"
+            f"{name} {text!r:.40} is no instant; write a date (2011-10-10) or 2011-10-10T12:00:00Z"
         ) from error
+    if parsed.year not in _YEARS:
+        raise ConfigError(f"{name} {text!r} is not in the years {_YEARS[0]} to {_YEARS[-1]}; write another year")
     if parsed.tzinfo is None and len(text) == len("2011-10-10"):
         parsed = parsed.replace(tzinfo=UTC)
     return require_utc(parsed, name)

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from recsys.errors import ConfigError
-from recsys.timeline.instants import instant_literal, require_utc
+from recsys.timeline.durations import format_duration
+from recsys.timeline.instants import format_instant, instant_literal, require_utc
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,9 @@ def rolling_cutoffs(end: datetime, horizon: timedelta, n_cutoffs: int, gap: time
     Returns:
         Cutoffs in ascending order.
 
+    Raises:
+        ConfigError: if there is to be no cutoff, or the first would lie before the year 1.
+
     Source:
         Rolling-origin evaluation, Tashman 2000, doi:10.1016/S0169-2070(00)00065-0.
 
@@ -102,4 +106,10 @@ def rolling_cutoffs(end: datetime, horizon: timedelta, n_cutoffs: int, gap: time
     """
     if n_cutoffs < 1:
         raise ConfigError(f"n_cutoffs is {n_cutoffs}; at least 1 is needed")
-    return [end - gap - horizon * (n_cutoffs - i) for i in range(n_cutoffs)]
+    try:
+        return [end - gap - horizon * (n_cutoffs - i) for i in range(n_cutoffs)]
+    except OverflowError as error:
+        raise ConfigError(
+            f"{n_cutoffs} window(s) of {format_duration(horizon)} before {format_instant(end)} reach back beyond the "
+            "year 1; take fewer or shorter ones"
+        ) from error

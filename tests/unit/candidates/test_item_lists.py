@@ -11,13 +11,13 @@ from recsys.candidates import (
     AnyItem,
     DecayedPopularity,
     ItemList,
-    Knowledge,
     NewArrivals,
     SameSeasonLastYear,
     Trending,
     WindowedPopularity,
-    gather,
 )
+from recsys.data.items import ALWAYS_KNOWN
+from recsys.knowledge import Knowledge, gather
 from recsys.rewards import RewardSettings
 from recsys.state import StateSettings
 from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, conform
@@ -85,6 +85,28 @@ def test_new_arrivals_are_ranked_by_rate_since_their_launch() -> None:
     rows: list[Row] = [("u", "slow", 9), ("v", "fast", 3), ("w", "fast", 1), ("u", "old", 40)]
     # slow: 1 event / (9 + 1) days; fast: 2 / (3 + 1).
     assert scores(NewArrivals(30 * DAY), known(rows)) == {"fast": pytest.approx(0.5), "slow": pytest.approx(0.1)}
+
+
+def test_new_arrivals_without_a_reward_come_last_and_the_newest_of_them_first() -> None:
+    items = pl.DataFrame(
+        {
+            "item_id": ["today", "last_week", "last_year", "timeless"],
+            "known_at": [AS_OF - DAY / 24, AS_OF - 7 * DAY, AS_OF - 360 * DAY, ALWAYS_KNOWN],
+        },
+        schema_overrides={"known_at": ITEM_DTYPES["known_at"]},
+    )
+    knowledge = known([("u", "slow", 29), ("v", "fast", 3)], conform(items, ITEM_DTYPES, "items"))
+    found = scores(NewArrivals(30 * DAY), knowledge)
+    assert list(found) == ["fast", "slow", "today", "last_week"]
+    assert found["slow"] == pytest.approx(1 / 30)
+    assert found["last_week"] == pytest.approx(1 / 30 / 9)  # the lowest rate / (age + 2)
+    assert all(0 < score < float("inf") for score in found.values())
+
+
+def test_new_arrivals_are_listed_where_none_has_a_reward() -> None:
+    items = catalogue(available_from=[AS_OF - DAY, AS_OF - 3 * DAY])
+    found = scores(NewArrivals(30 * DAY), known([("u", "old", 40)], items))
+    assert found == {"new": pytest.approx(1 / 3), "unseen": pytest.approx(1 / 5)}
 
 
 def catalogue(**columns: object) -> pl.DataFrame:

@@ -13,14 +13,13 @@ from recsys.candidates import (
     CategoryPopularity,
     CoVisits,
     ItemList,
-    Knowledge,
     MarketPopularity,
     Part,
     PersonalHistory,
     Repurchase,
     WindowedPopularity,
-    gather,
 )
+from recsys.knowledge import Knowledge, gather
 from recsys.rewards import RewardSettings
 from recsys.state import StateSettings
 from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, conform

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from pipelines.ingest import ingest
 from recsys.data.item_files import read_item_files
-from recsys.data.items import ItemAppend, ItemTable
-from recsys.errors import DataError, SchemaError
-from recsys.tables import ITEM_DTYPES
+from recsys.data.items import ALWAYS_KNOWN, ItemAppend, ItemTable, latest_versions
+from recsys.errors import ArtifactError, DataError, SchemaError
+from recsys.tables import ITEM_DTYPES, conform
 from recsys.timeline import INSTANT
 
 
@@ -34,7 +35,7 @@ def titles(table: ItemTable, as_of: datetime) -> list[tuple[str, str]]:
 def test_a_home_without_items_has_an_empty_catalogue(tmp_path: Path) -> None:
     table = ItemTable(tmp_path)
     assert table.version is None
-    assert table.scan(day(1)).collect().schema == pl.Schema(ITEM_DTYPES)
+    assert table.scan(day(1)).collect().schema == pl.Schema({**ITEM_DTYPES, "launched_at": INSTANT})
 
 
 def test_the_scan_shows_the_latest_version_known_before_as_of(tmp_path: Path) -> None:
@@ -54,6 +55,51 @@ def test_delivering_the_same_versions_again_adds_nothing(tmp_path: Path) -> None
     assert table.version == 1
     assert table.append(again) == ItemAppend(accepted=0, already_present=3)
     assert table.version == 1  # nothing new, no commit
+
+
+def test_an_earlier_version_of_the_table_can_be_read(tmp_path: Path) -> None:
+    table = ItemTable(tmp_path)
+    table.append(versions(("a", 1, "x")))
+    pinned = table.version
+    table.append(versions(("a", 2, "changed"), ("b", 1, "backdated")))
+    assert table.scan(day(9), version=pinned).select("item_id", "title").collect().rows() == [("a", "x")]
+    assert titles(table, day(9)) == [("a", "changed"), ("b", "backdated")]
+
+
+@pytest.mark.parametrize("n_appends", [0, 1])
+def test_a_version_of_the_table_that_never_was_is_refused(tmp_path: Path, n_appends: int) -> None:
+    table = ItemTable(tmp_path)
+    for _ in range(n_appends):
+        table.append(versions(("a", 1, "x")))
+    newest = 0 if n_appends else None
+    with pytest.raises(ArtifactError, match=rf"^.*log/items: version 7 cannot be read \(.*\); the newest is {newest}$"):
+        table.scan(day(2), version=7)
+
+
+def test_an_item_is_launched_when_its_first_version_says_so_whatever_came_later(tmp_path: Path) -> None:
+    table = ItemTable(tmp_path)
+    early = versions(("announced", 1, "x"), ("dated", 2, "x"), ("undated", 3, "x"), ("old", 4, "x"))
+    table.append(
+        early.with_columns(
+            known_at=pl.when(pl.col("item_id") == "undated").then(pl.lit(ALWAYS_KNOWN, INSTANT)).otherwise("known_at"),
+            available_from=pl.Series([day(5), None, None, datetime(2015, 1, 1, tzinfo=UTC)], dtype=INSTANT),
+        )
+    )
+    table.append(
+        versions(*((name, 6, "changed") for name in ("announced", "dated", "undated", "old"))).with_columns(
+            available_from=pl.lit(day(7), INSTANT)
+        )
+    )
+    launched = table.scan(day(8)).select("item_id", "launched_at").collect().rows()
+    old = datetime(2015, 1, 1, tzinfo=UTC)
+    assert launched == [("announced", day(5)), ("dated", day(2)), ("old", old), ("undated", None)]
+
+
+def test_the_latest_versions_of_the_latest_versions_are_the_same() -> None:
+    rows = conform(versions(("a", 1, "x"), ("a", 3, "y"), ("b", 2, "z")), ITEM_DTYPES, "items")
+    once = latest_versions(rows.lazy(), day(4)).collect()
+    assert once["launched_at"].to_list() == [day(1), day(2)]
+    assert_frame_equal(latest_versions(once.lazy(), day(4)).collect(), once)
 
 
 @settings(deadline=None, max_examples=30)
@@ -105,6 +151,10 @@ def test_further_columns_are_kept_as_text(tmp_path: Path) -> None:
         (pl.DataFrame({"title": ["x"]}), r"items: 2 column\(s\) missing: item_id, known_at"),
         (versions(("a", 1, "x")).with_columns(price=pl.lit("1")), "items: .*price is String, not Float64"),
         (versions(("a", 1, "x")).with_columns(tags=pl.lit(["t"])), r"items: 1 column\(s\) hold lists or records: tags"),
+        (
+            versions(("a", 1, "x")).with_columns(launched_at="known_at"),
+            "column launched_at is computed from the versions",
+        ),
     ],
 )
 def test_a_table_of_another_shape_is_refused(tmp_path: Path, frame: pl.DataFrame, message: str) -> None:
@@ -117,11 +167,25 @@ def test_a_table_of_another_shape_is_refused(tmp_path: Path, frame: pl.DataFrame
     [
         (pl.lit(None, pl.String).alias("item_id"), r"2 of 2 versions break .*item_id.*: 2\); first: item_id=None"),
         (pl.lit(float("nan")).alias("price"), r"2 of 2 versions break .*price.*: 2\); first: item_id='a'"),
+        (pl.lit("a\x00b").alias("item_id"), r"2 of 2 .*item_id\|check__is_printable: 2\); first: item_id='a\\x00b'"),
+        (pl.lit("a\n").alias("item_id"), r"2 of 2 .*item_id\|check__is_printable: 2\); first: item_id='a\\n'"),
+        (pl.lit("ä" * 129).alias("item_id"), r"2 of 2 .*item_id\|check__is_short: 2\); first: item_id='ä{79},"),
     ],
 )
 def test_rows_that_break_the_contract_are_refused_with_the_first(tmp_path: Path, column: pl.Expr, message: str) -> None:
     with pytest.raises(DataError, match=message):
         ItemTable(tmp_path).append(versions(("a", 1, "x"), ("b", 2, "y")).with_columns(column))
+
+
+def test_an_identifier_of_the_greatest_length_is_taken(tmp_path: Path) -> None:
+    assert ItemTable(tmp_path).append(versions(("ä" * 128, 1, "x"))).accepted == 1
+
+
+def test_an_empty_identifier_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    pl.DataFrame({"item_id": ["", "a"]}).write_parquet(path)
+    with pytest.raises(DataError, match=r"1 of 2 versions break .*item_id\|nullability: 1\); first: item_id=None"):
+        ItemTable(tmp_path).append(read_item_files([path]))
 
 
 def test_a_file_of_items_is_read_under_the_contract(tmp_path: Path) -> None:
@@ -195,3 +259,31 @@ def test_a_typed_column_of_another_kind_is_refused(tmp_path: Path, frame: pl.Dat
     frame.write_parquet(path)
     with pytest.raises(SchemaError, match=message):
         read_item_files([path])
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (
+            "item_id,title\n1,x\n2,y\n",
+            "warning: 2 of 2 items have no known_at, first: item_id='1'; past runs see their columns as they are now, "
+            "and 2 of them, without available_from, only from their first event on; ",
+        ),
+        (
+            "item_id,available_from\n1,2020-01-01\n2,\n",
+            "warning: 2 of 2 items have no known_at, first: item_id='1'; past runs see their columns as they are now, "
+            "and 1 of them, without available_from, only from their first event on; ",
+        ),
+        ("item_id,known_at\n1,2020-01-01\n", None),
+    ],
+)
+def test_ingesting_items_without_known_at_says_what_follows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, warning: str | None
+) -> None:
+    (tmp_path / "items.csv").write_text(text)
+    (tmp_path / "c.toml").write_text("")
+    ingest([tmp_path / "items.csv"], tmp_path / "c.toml", home=tmp_path / "home", layout="items")
+    first, *_ = lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 + (warning is not None)
+    assert lines[-1].startswith("item versions: ")
+    assert warning is None or first.startswith(warning)

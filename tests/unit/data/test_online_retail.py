@@ -131,6 +131,18 @@ def test_an_item_first_seen_in_an_adjustment_has_no_title_until_it_is_sold(tmp_p
     assert items.select("item_id", "title").rows() == [("22727", None), ("22727", "CLOCK"), ("22728", None)]
 
 
+def test_a_code_that_is_no_identifier_is_no_item(tmp_path: Path) -> None:
+    lines = ["5,A\x01,BELL,1,2010-12-01 08:00:00,1.0,,France", f"6,{'9' * 257},LONG,1,2010-12-01 08:00:00,1.0,,France"]
+    path = write_csv(tmp_path / "day.csv", [*LINES, *lines])
+    assert OnlineRetailImporter().read_items([path])["item_id"].unique().sort().to_list() == [
+        "22139",
+        "22728",
+        "85123A",
+        "B",
+        "D",
+    ]
+
+
 def test_item_versions_do_not_depend_on_the_order_of_lines(tmp_path: Path) -> None:
     lines = [f"5,A{n % 2},TITLE {n % 3},1,2010-12-01 08:0{n // 2}:00,1.0,,France" for n in range(8)]
     forward = OnlineRetailImporter().read_items([write_csv(tmp_path / "a.csv", [HEADER, *lines])])

@@ -1,50 +1,16 @@
 """The choice on earlier windows, in a world where the right answer is planted."""
 
-from datetime import UTC, datetime, timedelta
-
 import polars as pl
 import pytest
 
-from recsys.candidates import gather
-from recsys.evaluation import Fits, Trial, build_trial, earlier_cutoffs, select
-from recsys.recommender import BLEND, RecommenderSettings
-from recsys.rewards import RewardSettings, label_pairs
-from recsys.state import StateSettings
-from recsys.tables import EVENT_DTYPES, conform
-from recsys.timeline import Fold
-
-START = datetime(2024, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-HORIZON = 7 * DAY
-
-
-def world(item_of: object, n_days: int = 60) -> pl.DataFrame:
-    """One event per user and day; `item_of(user, day)` names the item."""
-    rows = [(f"u{u}", item_of(u, d), START + d * DAY) for d in range(n_days) for u in range(12)]  # type: ignore[operator]
-    frame = pl.DataFrame(
-        {
-            "event_id": [str(i) for i in range(len(rows))],
-            "user_id": [user for user, _, _ in rows],
-            "item_id": [item for _, item, _ in rows],
-            "event_type": ["view"] * len(rows),
-            "event_time": [time for _, _, time in rows],
-            "known_at": [time for _, _, time in rows],
-        },
-        schema_overrides={"event_time": EVENT_DTYPES["event_time"], "known_at": EVENT_DTYPES["known_at"]},
-    )
-    return conform(frame, EVENT_DTYPES, "world")
+from recsys.evaluation import Trial, per_user_metrics, select
+from recsys.recommender import BLEND, Pick, RecommenderSettings
+from recsys.rewards import RewardDefinition, RewardSettings
+from tests.unit.evaluation.worlds import DAY, START, Log, world
 
 
 def trials(events: pl.DataFrame, days: list[int], as_of: int, settings: RecommenderSettings) -> list[Trial]:
-    made = []
-    for day in days:
-        cutoff, rewards = START + day * DAY, RewardSettings()
-        known = gather(events.lazy(), as_of=cutoff, rewards=rewards, state=StateSettings())
-        fold = Fold(cutoff=cutoff, horizon=HORIZON, as_of=START + as_of * DAY)
-        labels = label_pairs(events.lazy(), fold, rewards)
-        pairs = labels.select("user_id", "item_id", "first_event_time", reward="reward_interaction")
-        made.append(build_trial(Fits(known, settings), fold, {"interaction": pairs}))
-    return made
+    return Log(events, settings).trials(days, as_of)
 
 
 LOYAL = world(lambda user, day: f"own-{user}-{day % 3}")
@@ -122,14 +88,69 @@ def test_users_and_items_that_history_does_not_know_stay_in_the_truth() -> None:
     assert trial.truth.select("user_idx", "item_idx").row(0) == (known.users.height, known.items.height)
 
 
-def test_earlier_cutoffs_tile_the_time_before_as_of_and_need_history() -> None:
-    class FromDay30:
-        def has_history(self, cutoff: datetime) -> bool:
-            return cutoff >= START + 30 * DAY
+POPULAR = ("popularity_decayed", "popularity_window", "popularity_all_time")
 
-        def trial(self, cutoff: datetime, as_of: datetime) -> Trial:
-            raise AssertionError(cutoff, as_of)
 
-    found = earlier_cutoffs(FromDay30(), START + 53 * DAY, HORIZON, DAY, 4)
-    # 53 - 1 - 7 i for i = 4 .. 1: days 24 (too early), 31, 38, 45
-    assert [(cutoff - START).days for cutoff in found] == [31, 38, 45]
+def test_a_rung_without_candidates_of_its_own_keeps_its_row_and_is_never_chosen() -> None:
+    # 60 days of log have no season last year, no item is new, nobody has a market, no item a category or a title, and
+    # no two users have an item in common.
+    settings = RecommenderSettings()
+    chosen = select(trials(LOYAL, [39, 46], 53, settings), settings)
+    empty = {"season", "new_arrivals", "market_popularity", "category_popularity", "content", "neighbours"}
+    assert set(chosen.plans) == {*settings.ladder, BLEND}
+    assert set(chosen.scores) == set(chosen.plans) - empty
+    assert chosen.winner not in empty
+    assert not empty & {part.rung for part in chosen.plans[BLEND].parts}
+
+
+def test_an_empty_ranking_fills_no_list_although_it_stands_first_in_the_ladder() -> None:
+    settings = RecommenderSettings(ladder=("season", "personal"))
+    chosen = select(trials(LOYAL, [46], 53, settings), settings)
+    assert chosen.plans["season"].fallback == Pick(rung="popularity_decayed", variant="half_life=7d")
+    assert list(chosen.scores) == ["personal", BLEND]
+    assert [part.rung for part in chosen.plans[BLEND].parts] == ["personal"]
+
+
+def test_a_ladder_of_which_no_rung_has_data_serves_the_default() -> None:
+    settings = RecommenderSettings(ladder=("season", "market_popularity"))
+    chosen = select(trials(LOYAL, [46], 53, settings), settings)
+    assert (chosen.winner, chosen.scores, chosen.n_windows) == ("season", {}, 1)
+
+
+def test_every_score_is_that_of_the_lists_that_the_plan_makes() -> None:
+    # Popularity rungs too: a week has 5 items of its own, and the rest of 7 comes from the fallback.
+    settings = RecommenderSettings(ladder=(*POPULAR, "new_arrivals", "personal", "covisits"))
+    window = trials(FASHION, [45], 52, settings)[0]
+    chosen = select([window], settings, k=7)
+    assert chosen.plans["popularity_window"].fallback.rung == "new_arrivals"
+    for rung, plan in chosen.plans.items():
+        found = per_user_metrics(window.slates(plan, window.users, 7), window.truth, k=7)["ndcg"].mean()
+        assert chosen.scores[rung] == pytest.approx(found), rung
+
+
+def test_of_the_variants_only_those_with_data_are_chosen() -> None:
+    # Nothing happened in the last 7 days before the cutoff: the short window is empty.
+    quiet = FASHION.filter((pl.col("event_time") < START + 38 * DAY) | (pl.col("event_time") >= START + 45 * DAY))
+    settings = RecommenderSettings(ladder=POPULAR)
+    chosen = select(trials(quiet, [45], 52, settings), settings)
+    assert chosen.plans["popularity_window"].parts[0].variant == "window=28d"
+
+
+def test_what_earned_nothing_is_no_repeat() -> None:
+    # Users view an item for 45 days and then purchase it; only purchases are the target.
+    events = world(
+        lambda user, day: f"own-{user}", type_of=lambda user, day: "view" if day < 45 and user else "purchase"
+    )
+    purchases = RewardSettings(target="sold", definitions={"sold": RewardDefinition(weights={"purchase": 1.0})})
+    log = Log(events, rewards=purchases)
+    trial = log.trial(START + 45 * DAY, START + 52 * DAY)
+    assert trial.fits.seen.height == 1  # user 0 purchased
+    assert select([trial], log.settings).repeat_share == pytest.approx(1 / 12)
+
+
+def test_users_who_had_everything_score_nothing_and_stop_nothing() -> None:
+    both = world(lambda user, day: f"item-{day % 2}")
+    settings = RecommenderSettings(repeats="exclude", ladder=("popularity_decayed", "personal"))
+    chosen = select(trials(both, [46], 53, settings), settings)
+    assert chosen.plan.repeats == "exclude"
+    assert set(chosen.scores.values()) <= {0.0}

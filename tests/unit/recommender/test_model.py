@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from recsys.candidates import Knowledge
 from recsys.errors import ArtifactError, ConfigError
+from recsys.knowledge import Knowledge
 from recsys.recommender import FORMAT, Manifest, Model, Pick, Plan, RecommenderSettings, fit, load, save, source_of
 
 POPULAR = Pick(rung="popularity_decayed", variant="half_life=7d")
@@ -44,20 +44,30 @@ def test_a_known_user_gets_their_own_items_first(model: Model) -> None:
 def test_saving_replaces_a_model_that_is_there(model: Model, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "left over").touch()
+    for name in ("model.json", "left over"):
+        (folder / name).touch()
     save(model, folder)
     assert load(folder).manifest == model.manifest
     assert not (folder / "left over").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["model"]  # no scratch folder stays
 
 
-@pytest.mark.parametrize("damage", ["missing folder", "no manifest", "no table", "broken table", "other layout"])
+@pytest.mark.parametrize(
+    "damage",
+    ["missing folder", "no manifest", "no text", "no JSON", "no object", "no table", "broken table", "other layout"],
+)
 def test_a_damaged_model_is_refused_in_one_line(model: Model, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "model"
     if damage != "missing folder":
         save(model, folder)
     if damage == "no manifest":
         (folder / "model.json").unlink()
+    if damage == "no text":
+        (folder / "model.json").write_bytes(b"\xff\xfe{}")
+    if damage == "no JSON":
+        (folder / "model.json").write_text('{"format": ')
+    if damage == "no object":
+        (folder / "model.json").write_text("[]")
     if damage == "no table":
         (folder / "seen.parquet").unlink()
     if damage == "broken table":
@@ -65,9 +75,44 @@ def test_a_damaged_model_is_refused_in_one_line(model: Model, tmp_path: Path, da
     if damage == "other layout":
         text = (folder / "model.json").read_text()
         (folder / "model.json").write_text(text.replace(f'"format": {FORMAT}', '"format": 99'))
-    with pytest.raises(ArtifactError, match=r"model: (is no complete model|has layout 99)") as error:
+    with pytest.raises(ArtifactError, match=r"model: (is no complete model|has layout (99|None))") as error:
         load(folder)
     assert "\n" not in str(error.value)
+
+
+def test_another_layout_is_named_whatever_else_it_holds(model: Model, tmp_path: Path) -> None:
+    save(model, tmp_path / "model")
+    (tmp_path / "model/model.json").write_text('{"format": 99, "what came later": {}}')
+    with pytest.raises(ArtifactError, match=f"has layout 99, not {FORMAT}; train it again"):
+        load(tmp_path / "model")
+
+
+def test_the_manifest_names_the_tables(model: Model, tmp_path: Path) -> None:
+    save(model, tmp_path / "model")
+    files = sorted(path.stem for path in (tmp_path / "model").glob("*.parquet"))
+    assert list(model.manifest.tables) == files
+    assert {"seen", "fallback", "source.pairs"} <= set(files)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [("lost", r"it lacks 1 table\(s\); first: source.pairs.parquet"), ("more", r"first: source.extra.parquet")],
+)
+def test_a_model_has_exactly_the_tables_that_it_names(model: Model, tmp_path: Path, damage: str, message: str) -> None:
+    save(model, tmp_path / "model")
+    if damage == "lost":
+        (tmp_path / "model/source.pairs.parquet").unlink()
+    else:
+        model.seen.write_parquet(tmp_path / "model/source.extra.parquet")
+    with pytest.raises(ArtifactError, match=message):
+        load(tmp_path / "model")
+
+
+def test_a_plan_chosen_under_another_policy_still_gives_full_lists_without_repeats(model: Model) -> None:
+    rows = pl.concat(model.recommend(pl.Series(["u00"]), 10, repeats="exclude"))
+    had = model.seen.join(model.users, on="user_idx").join(model.items, on="item_idx")
+    assert rows.height == 10
+    assert rows.join(had, on=["user_id", "item_id"], how="semi").is_empty()
 
 
 def test_an_unknown_rung_or_variant_is_named_with_those_that_exist() -> None:

@@ -1,5 +1,9 @@
-import polars as pl
+import math
 
+import polars as pl
+import pytest
+
+from recsys.errors import DataError
 from recsys.recommender import full_slates
 
 IDX = {"user_idx": pl.UInt32, "item_idx": pl.UInt32}
@@ -48,3 +52,19 @@ def test_a_catalogue_smaller_than_k_gives_all_of_it() -> None:
 
 def test_full_lists_need_no_fallback() -> None:
     assert full_slates(CANDIDATES, [], frame(user_idx=[0]), name="own", k=1)["item_idx"].to_list() == [5]
+
+
+def test_a_user_who_may_have_nothing_has_no_row() -> None:
+    exclude = ALL.join(frame(user_idx=[1]), how="cross").select("user_idx", "item_idx")
+    slates = full_slates(CANDIDATES, [("any", ALL)], USERS, name="own", k=3, exclude=exclude)
+    assert slates["user_idx"].unique().to_list() == [0]
+    nobody = full_slates(CANDIDATES.clear(), [("any", ALL)], frame(user_idx=[1]), name="own", k=3, exclude=exclude)
+    assert nobody.is_empty()
+    assert nobody.schema == slates.schema
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, None])
+def test_a_score_by_which_nothing_can_be_ranked_is_refused(score: float | None) -> None:
+    wrong = CANDIDATES.with_columns(score=pl.Series([0.9, score], dtype=pl.Float64))
+    with pytest.raises(DataError, match=r"1 of \d scores are not finite; first: source=own, user_idx=0, item_idx=6"):
+        full_slates(wrong, [("any", ALL)], USERS, name="own", k=2)

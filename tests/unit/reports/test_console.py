@@ -27,3 +27,8 @@ def test_a_metric_that_was_not_measured_is_a_dash(results: EvaluationResults) ->
 
 def test_markup_in_names_is_shown_as_it_is(results: EvaluationResults) -> None:
     assert "[red]x" in printed(replace(results, rungs=[replace(results.rungs[0], name="[red]x")], choice=None))
+
+
+def test_a_rung_without_data_is_marked(results: EvaluationResults) -> None:
+    empty = replace(results.rungs[2], has_data=False)
+    assert "│ blend (no data) * │" in printed(replace(results, rungs=[*results.rungs[:2], empty]))

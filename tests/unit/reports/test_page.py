@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.evaluation import SERVED, EvaluationResults
+from recsys.evaluation import SERVED, EvaluationResults, RuleEffect
 from recsys.reports import render_report
 from recsys.reports.page import render_page
 
@@ -117,9 +117,37 @@ def test_one_rung_at_one_cutoff_is_a_report_too(results: EvaluationResults) -> N
     assert "1 cutoff from 2024-03-01" in page
 
 
+def test_a_rung_without_data_keeps_its_row_and_is_marked(results: EvaluationResults) -> None:
+    empty = replace(results.rungs[1], has_data=False)
+    rows = rows_of(render_page(replace(results, rungs=[results.rungs[0], empty, results.rungs[2]])))
+    assert [row[0] for row in rows[1:4]] == [
+        "blend what blend does",
+        "trending (no data) what trending does",
+        "popularity what popularity does",
+    ]
+    assert not any("(no data)" in cell for row in rows_of(render_page(results)) for cell in row)
+
+
+def test_the_version_of_the_item_table_is_named(results: EvaluationResults) -> None:
+    provenance = replace(results.provenance, item_version=4)
+    assert "item table version 4" in render_page(replace(results, provenance=provenance))
+    assert "no item table" in render_page(results)
+
+
 def test_the_same_results_give_the_same_bytes_and_replace_the_file(results: EvaluationResults, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     out.write_text("old")
     render_report(results, out)
     assert out.read_text(encoding="utf-8") == render_page(results)
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_effects_of_slate_rules_stand_there_where_a_rule_is_on(results: EvaluationResults) -> None:
+    assert "slate rules" not in render_page(results)
+    change = results.rungs[1].vs_below
+    assert change
+    effect = RuleEffect("caps", {"ndcg": 0.2, "coverage": 0.5}, {"ndcg": 0.25, "diversity": None}, change)
+    rows = rows_of(render_page(replace(results, rule_effects=[effect])))
+    row = next(row for row in rows if row[0] == "caps")
+    assert row[1:6] == ["0.2000 0.2500 without", "– – without", "0.5000 – without", "– – without", "– – without"]
+    assert row[-1] == "worse"

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -29,6 +30,20 @@ def test_text_that_is_no_instant_or_has_no_zone_is_refused_by_name(text: str) ->
         parse_instant(text, "--as-of")
 
 
+@pytest.mark.parametrize(
+    "text", ["9999-12-31", "0001-01-01T00:00:00+05:00", "1899-12-31", "2201-01-01", "0001-01-01T00:00"]
+)
+def test_an_instant_that_a_horizon_might_overflow_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=f"--as-of '{re.escape(text)}' is not in the years 1900 to 2200"):
+        parse_instant(text, "--as-of")
+
+
+@pytest.mark.parametrize("text", ["1900-01-01", "2200-12-31"])
+def test_the_longest_duration_fits_before_and_after_every_instant(text: str) -> None:
+    instant, longest = parse_instant(text), parse_duration("36525d")
+    assert instant - longest < instant < instant + longest
+
+
 def test_a_naive_instant_is_refused() -> None:
     with pytest.raises(ConfigError, match="has no time zone"):
         require_utc(CUTOFF.replace(tzinfo=None))
@@ -44,6 +59,13 @@ def test_an_instant_survives_being_written_and_read(naive: datetime) -> None:
 def test_text_that_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no duration"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["36525d1s", "99999999999d", "5300w", "9" * 400 + "d", "999999999d" * 9])
+def test_a_duration_of_more_than_a_century_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"is longer than 100 years \(36525d\)") as error:
+        parse_duration(text)
+    assert len(str(error.value)) < 150
 
 
 @pytest.mark.parametrize(
@@ -97,6 +119,14 @@ def test_rolling_label_windows_tile_the_time_before_the_end() -> None:
 def test_no_cutoff_at_all_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 1"):
         rolling_cutoffs(CUTOFF, timedelta(days=7), 0)
+
+
+@pytest.mark.parametrize("n_cutoffs", [1_000, 10**30])
+def test_windows_that_reach_back_beyond_all_time_are_refused(n_cutoffs: int) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"^{n_cutoffs} window\(s\) of 36500d before .*Z reach back beyond the year 1"
+    ):
+        rolling_cutoffs(CUTOFF, timedelta(days=36_500), n_cutoffs)
 
 
 hours = st.integers(min_value=-600, max_value=600)

@@ -23,6 +23,7 @@ from recsys.data.importers.delimited import read_delimited
 from recsys.data.importers.files import find_files, require_columns, unreadable
 from recsys.data.importers.protocol import Arrivals
 from recsys.tables import ITEM_DTYPES, conform
+from recsys.tables.events import IDENTIFIER
 from recsys.timeline import INSTANT
 
 COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
@@ -84,7 +85,8 @@ class OnlineRetailImporter:
 
         Returns:
             Item versions, one row per (item_id, known_at), sorted by both. A description that returns after another
-            one opens a new version. Lines without a readable time are left to the quarantine.
+            one opens a new version. Lines without a readable time, or with a code that is no identifier, are left to
+            the quarantine.
         """
         title = pl.col("Description").str.strip_chars().alias("title")
         lines = pl.concat(
@@ -115,7 +117,8 @@ def _read(path: Path) -> Iterator[Arrivals]:
 def _title_versions(lines: pl.DataFrame) -> pl.DataFrame:
     """Keep each item's first line, and each later sale whose title differs from that of the sale before."""
     is_sale = pl.col("event_type") != "adjustment"
-    dated_lf = lines.lazy().drop_nulls(["item_id", "known_at"])
+    is_identifier = pl.all_horizontal(rule(pl.col("item_id")) for rule in IDENTIFIER.values())
+    dated_lf = lines.lazy().drop_nulls(["item_id", "known_at"]).filter(is_identifier)
     sales_lf = (
         dated_lf.filter(is_sale)
         .group_by("item_id", "known_at")

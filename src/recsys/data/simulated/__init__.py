@@ -30,7 +30,7 @@ that can be known: no recommender can know more. Known simplifications: the hour
 bought, cold items compete with their theme only, and the shop does not learn from its exposures.
 """
 
-from recsys.data.simulated.settings import CategoryKind, Market, ShopSettings
+from recsys.data.simulated.settings import MOST_DAYS, MOST_IDS, CategoryKind, Market, ShopSettings
 from recsys.data.simulated.shop import SimulatedShop
 
-__all__ = ["CategoryKind", "Market", "ShopSettings", "SimulatedShop"]
+__all__ = ["MOST_DAYS", "MOST_IDS", "CategoryKind", "Market", "ShopSettings", "SimulatedShop"]

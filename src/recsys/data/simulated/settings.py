@@ -14,6 +14,15 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 
+MOST_IDS = 100_000_000
+"""Most users, and most items."""
+
+MOST_DAYS = 36_525
+"""Days of a hundred years."""
+
+Count = Annotated[int, Field(gt=0, le=MOST_IDS)]
+Days = Annotated[int, Field(gt=0, le=MOST_DAYS)]
+
 
 class Market(Settings):
     """A country: its weight among users, its clock and its seasons."""
@@ -83,9 +92,9 @@ class ShopSettings(Settings):
     seed: int = Field(default=0, ge=0)
     start: Annotated[Instant, AfterValidator(_require_midnight)] = datetime(2024, 1, 1, tzinfo=UTC)
     """First instant, a UTC midnight."""
-    n_users: int = Field(default=5_000, gt=0)
-    n_items: int = Field(default=1_000, gt=0)
-    n_days: int = Field(default=180, gt=0)
+    n_users: Count = 5_000
+    n_items: Count = 1_000
+    n_days: Days = 180
     n_categories: int = Field(default=12, gt=0)
     n_styles: int = Field(default=4, gt=0)
     """Styles cut across categories: a user has a taste for categories and a taste for styles."""

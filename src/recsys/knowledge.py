@@ -1,6 +1,6 @@
 """Everything known at one instant: the events with dense ids, and the decayed state over the same events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -22,6 +22,7 @@ class Knowledge:
     history: History
     state: DecayedState
     target: str
+    _grains: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def as_of(self) -> datetime:
@@ -32,6 +33,17 @@ class Knowledge:
     def available(self) -> pl.DataFrame:
         """Items that may be recommended at `as_of`: `item_idx`, `tie`."""
         return self.history.items.filter("is_available").select("item_idx", "tie")
+
+    def grain(self, name: str) -> pl.DataFrame:
+        """Read one grain of the state at `as_of` with dense ids: its keys, then every measure of the state."""
+        if name not in self._grains:
+            frame = self.state.read(name, self.as_of)
+            tables = {"user": self.history.users, "item": self.history.items}
+            ids = [table for table in tables if f"{table}_id" in frame.columns]
+            numbered = with_idx(frame, {table: tables[table] for table in ids})
+            keys = [f"{table}_idx" for table in ids]
+            self._grains[name] = numbered.select(*keys, pl.exclude(keys))
+        return self._grains[name]
 
     def decayed(self, grain: str, half_life: timedelta, *, measure: str | None = None) -> pl.DataFrame:
         """Read one decayed measure of the state at `as_of`, with dense ids.
