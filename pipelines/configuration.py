@@ -26,7 +26,7 @@ class Config(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
 
     @model_validator(mode="after")
-    def _state_has_what_the_ladder_reads(self) -> Self:
+    def _sections_fit_together(self) -> Self:
         counters = self.recommender.counter_half_lives - set(self.state.half_lives)
         covisits = set(self.recommender.covisit_half_lives) - set(self.state.covisits.half_lives)
         problems = [
@@ -34,6 +34,10 @@ class Config(Settings):
             for section, missing in (("state.half_lives", counters), ("state.covisits.half_lives", covisits))
             if missing
         ]
+        unknown = sorted(set(self.recommender.ranking.objectives) - set(self.rewards.definitions))
+        if unknown:
+            known = ", ".join(self.rewards.definitions)
+            problems.append(f"recommender.ranking.objectives: {', '.join(unknown)} is no reward; known are {known}")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -107,8 +107,10 @@ def sections(name: str, model: type[Settings]) -> Iterator[tuple[str, type[Setti
     for key, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
             yield from sections(f"{name}.{key}", field.annotation)
-        elif isinstance(field.get_default(call_default_factory=True), dict) and issubclass(
-            entry := get_args(field.annotation)[1], Settings
+        elif (
+            isinstance(field.get_default(call_default_factory=True), dict)
+            and isinstance(entry := get_args(field.annotation)[1], type)
+            and issubclass(entry, Settings)
         ):
             yield from sections(f"{name}.{key}.NAME", entry)
 

@@ -77,7 +77,12 @@ def test_train_says_in_one_line_that_a_ranker_won(place: Path, capsys: pytest.Ca
     assert train(place, "said") == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if "/said: " in line]
     assert len(lines) == 1
-    for words in (": ranked as of 2024-02-26T00:00:00Z: l", "learned from 3 window(s)", "; mean NDCG 0.", " against 0."):
+    for words in (
+        ": ranked as of 2024-02-26T00:00:00Z: l",
+        "learned from 3 window(s)",
+        "; mean NDCG 0.",
+        " against 0.",
+    ):
         assert words in lines[0]
 
 

@@ -156,10 +156,11 @@ class MemorySystem:
     group_of: GroupOf | None = None
     source_of: Callable[[Log], CandidateSource] | None = None
     knowledge_of: Callable[[Log, datetime], Knowledge] | None = None
+    labels_until: datetime | None = None
 
     def learn(self, log: Log, cutoff: datetime, as_of: datetime) -> TrialSubject:
         known = (self.knowledge_of or honest_knowledge)(log, cutoff)
-        fold = Fold(cutoff, HORIZON, as_of)
+        fold = Fold(cutoff, HORIZON, self.labels_until or as_of)
         pairs = label_pairs(log.events, fold, REWARDS)
         labels = pairs.select("user_id", "item_id", "first_event_time", reward="reward_interaction")
         trial = build_trial(Fits(known, SETTINGS), fold, {"interaction": labels})
@@ -267,6 +268,12 @@ def test_a_label_from_beyond_the_log_is_only_too_good() -> None:
         return the_label(LOG, fold)
 
     assert failed(findings(MemorySystem(group_of=from_elsewhere))) == {"too_good"}
+
+
+def test_training_labels_that_were_not_yet_known_depend_on_the_future() -> None:
+    found = findings(MemorySystem(labels_until=INSTANTS.end))
+    assert failed(found) == {"future_blind"}
+    assert found["future_blind"].example.startswith("training labels: ")
 
 
 @dataclass(frozen=True)

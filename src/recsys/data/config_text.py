@@ -6,7 +6,14 @@ Keys that are left out have the defaults of their component. A test reads the te
 import json
 
 from recsys.data.profile import Profile, Quantiles, TypeProfile
-from recsys.data.suggestions import MIN_EVENTS, N_WINDOWS, Suggestion, format_durations, suggest
+from recsys.data.suggestions import (
+    MIN_EVENTS,
+    N_RANKER_WINDOWS,
+    N_WINDOWS,
+    Suggestion,
+    format_durations,
+    suggest,
+)
 from recsys.timeline import format_duration, format_instant
 
 
@@ -22,7 +29,7 @@ def render_config(profile: Profile, source: str) -> str:
     """
     suggestion = suggest(profile)
     sections = [_head(profile, source), _rewards(profile, suggestion), _state(profile, suggestion)]
-    sections += [_recommender(profile, suggestion), _evaluation(profile, suggestion)]
+    sections += [_recommender(profile, suggestion), _ranking(suggestion), _evaluation(profile, suggestion)]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
@@ -91,6 +98,16 @@ def _recommender(profile: Profile, suggestion: Suggestion) -> list[str]:
         f"covisit_half_lives = {format_durations(suggestion.covisit_half_lives)}",
         "# How fast an item loses weight as the start of a co-visit: the shortest taste.",
         f'seed_half_life = "{format_duration(suggestion.personal_half_lives[0])}"',
+    ]
+
+
+def _ranking(suggestion: Suggestion) -> list[str]:
+    return [
+        "[recommender.ranking]",
+        f"# Rankers learn from at most so many earlier windows of {format_duration(suggestion.horizon)}, and serve where "
+        "they beat the heuristics",
+        "# there. More windows take longer; 0 leaves rankers out.",
+        f"windows = {N_RANKER_WINDOWS}",
     ]
 
 

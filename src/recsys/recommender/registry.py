@@ -65,6 +65,8 @@ class RecommenderSettings(Settings):
         arrival_window: how long an item is new.
         blend_weights: weights tried for each part that joins the strongest one of a blend.
         repeats: may a list hold what the user had: decided on earlier windows, always, or never.
+        retrieval: which sources propose candidates to the ranker.
+        ranking: what the ranker learns from, and how it is chosen.
         min_repeat_share: under `auto`, repeats are allowed when at least this share of earlier labels were repeats.
         slate: the rules of the final list; the ladder is climbed without them.
     """

@@ -5,6 +5,7 @@ from pathlib import Path
 import jinja2
 
 from recsys.evaluation import EvaluationResults, UserGroup
+from recsys.recommender import RANKED
 from recsys.reports import wording
 from recsys.reports.charts import cutoff_chart, ladder_chart
 
@@ -40,6 +41,7 @@ def render_page(results: EvaluationResults) -> str:
     metrics = list(results.rungs[0].metrics)
     return environment.get_template("report.html.j2").render(
         results=results,
+        ranked=RANKED,
         protocol=results.protocol,
         provenance=results.provenance,
         rungs=results.rungs[::-1],

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -154,3 +155,17 @@ def test_excluded_pairs_are_never_proposed() -> None:
         found = source.retrieve(source.fit(knowledge), users, 10, had)
         assert found.join(had, on=["user_idx", "item_idx"], how="semi").is_empty()
         assert not found.is_empty()
+
+
+@pytest.mark.parametrize("n_neighbours", [1, 3, 10, 39, 60])
+def test_the_nearest_are_the_same_however_they_are_found(n_neighbours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Forty users of one, two or three of six items: many are exactly as near as others.
+    random = np.random.default_rng(0)
+    rows = [(f"u{user}", f"i{item}") for user in range(40) for item in random.choice(6, random.integers(1, 4), False)]
+    source, knowledge = UserNeighbours("near", MONTH, n_neighbours=n_neighbours), known(rows)
+    found = []
+    for share in (0.0, 1.0):  # by a partial sort of all cells, or by sorting what is there
+        monkeypatch.setattr(neighbours, "_DENSE_SHARE", share)
+        found.append(scores(source, knowledge))
+    assert found[0] == found[1]
+    assert len(found[0]) == 40

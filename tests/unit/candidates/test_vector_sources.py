@@ -112,6 +112,8 @@ def nearest_by_sorting(tables: Tables, user: int, k: int, hidden: set[int]) -> l
 def test_users_get_the_nearest_items_without_what_is_excluded_and_their_lists_are_full(k: int) -> None:
     tables, random = vectors(12, 30), np.random.default_rng(1)
     hidden = {user: {100 + int(item) for item in random.permutation(30)[: user * 2]} for user in range(12)}
+    hidden[1] = set(nearest_by_sorting(tables, 1, 1, set()))  # the very nearest
+    hidden[2] = set(nearest_by_sorting(tables, 2, 9, set()))
     exclude = pl.DataFrame([(u, item) for u, items in hidden.items() for item in items], schema=IDX, orient="row")
     users = pl.DataFrame({"user_idx": range(12)}, schema_overrides=IDX)
     found = nearest_items(tables, users, k, exclude, IndexSettings())

@@ -13,7 +13,8 @@ from recsys.evaluation import (
     summarise,
     summary,
 )
-from recsys.recommender import BLEND, RecommenderSettings
+from recsys.ranking import RankingSettings
+from recsys.recommender import BLEND, RANKED, RecommenderSettings
 from tests.unit.evaluation.worlds import DAY, HORIZON, NO_RANKER, START, Log, world
 
 RULES = EvaluationSettings(horizon=HORIZON, selection_windows=1, n_resamples=1_000)
@@ -91,3 +92,18 @@ def test_where_no_rung_had_data_the_choice_says_that_a_default_serves() -> None:
 def test_the_row_of_what_was_served_is_that_of_the_winner() -> None:
     run = run_of(Log(world(own_items), LADDER))[0]
     assert run.scores[SERVED].equals(run.scores[run.selection.winner])
+
+
+def test_a_cutoff_with_too_few_earlier_windows_for_a_ranker_has_the_best_heuristic_in_its_row() -> None:
+    rules = RankingSettings(windows=2, validation_windows=1, rankers=("linear",))
+    log = Log(world(own_items), LADDER.model_copy(update={"ranking": rules}))
+    early, late = run_of(log, (14, 46))
+    assert (early.has_data[RANKED], late.has_data[RANKED]) == (False, True)
+    assert early.scores[RANKED].equals(early.scores[SERVED])
+    rungs = {rung.name: rung for rung in results_of([early, late]).rungs}
+    assert list(rungs) == [*LADDER.ladder, BLEND, RANKED, SERVED]
+    idea = "candidates of many sources, ordered by a learned ranker; at the last cutoff: "
+    assert rungs[RANKED].description.startswith(f"{idea}linear learned from 2 window(s)")
+    young = results_of([early]).rungs[-2]
+    assert young.description == f"{idea}too few earlier windows to learn from, so the best heuristic"
+    assert not young.has_data

@@ -30,9 +30,10 @@ def test_charts_take_their_colours_from_the_page_and_say_what_they_show(results:
         assert set(re.findall(r"#[0-9a-fA-F]{3,6}\b", chart)) <= {"#000", "#fff"}
 
 
-def test_names_at_the_line_ends_do_not_overlap(results: EvaluationResults) -> None:
-    # ten rungs of equal value, at the upper end of the chart
-    names = [f"rung {i}" for i in range(10)]
+@pytest.mark.parametrize("n", [10, 40])
+def test_names_at_the_line_ends_do_not_overlap(results: EvaluationResults, n: int) -> None:
+    # rungs of equal value, at the upper end of the chart
+    names = [f"rung {i}" for i in range(n)]
     places = texts(cutoff_chart(replace(results, rungs=[replace(results.rungs[2], name=name) for name in names])))
     heights = sorted(places[name] for name in names)
     assert min(below - above for above, below in pairwise(heights)) >= 14.9

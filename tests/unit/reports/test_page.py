@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from recsys.evaluation import SERVED, EvaluationResults, RuleEffect
+from recsys.recommender import RANKED
 from recsys.reports import render_report
 from recsys.reports.page import render_page
 
@@ -126,6 +127,14 @@ def test_a_rung_without_data_keeps_its_row_and_is_marked(results: EvaluationResu
         "popularity what popularity does",
     ]
     assert not any("(no data)" in cell for row in rows_of(render_page(results)) for cell in row)
+
+
+def test_it_is_said_that_a_ranker_was_measured_on_fewer_windows(results: EvaluationResults) -> None:
+    said = "The learned ranker was measured on the latest of them only."
+    assert said not in render_page(results)
+    assert results.choice is not None
+    scores = {**results.choice.scores, RANKED: 0.2}
+    assert said in render_page(replace(results, choice=replace(results.choice, scores=scores)))
 
 
 def test_the_version_of_the_item_table_is_named(results: EvaluationResults) -> None:

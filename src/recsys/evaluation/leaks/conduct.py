@@ -1,6 +1,6 @@
 """All probes of one system on one log, with as few fits as they need: five, and two more where something differs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -101,17 +101,19 @@ class LeakProbes:
         """
         earlier, now = self._earlier(self.log), self._now(self.log)
         rankers = self._fit(earlier.examples)
-        canaries, other_now = self._with_another_future(now)
+        canaries, log = self._planted(self._altered(now, self.instants.as_of), now.user_ids)
+        other_now, labels = self._now(log, now.user_ids), self._labels(log)
         other_earlier = self._earlier(self._altered(earlier, self.instants.earlier), earlier.user_ids)
         who = [*now.user_ids, canaries.user, canaries.stranger]
         view, other_view = (look(one.subject, who, rankers, self.depth) for one in (now, other_now))
-        blind = future_blind(_tables(earlier, view), _tables(other_earlier, other_view))
+        honest = _tables(earlier.table, earlier.subject.labels(), view)
+        blind = future_blind(honest, _tables(other_earlier.table, labels, other_view))
         later = look(self._when_known(now.user_ids), who, rankers, self.depth)
         true, permuted = (Windows(a.examples, b.examples) for a, b in ((earlier, now), (other_earlier, other_now)))
         self.on_step("rankers, and the state night by night")
         names = [feature.name for feature in now.subject.features]
         return [
-            blind if blind.passed else self._explained(blind, earlier, view, who, rankers),
+            blind if blind.passed else self._explained(blind, honest, who, rankers),
             canary(other_view, later, canaries),
             permuted_labels(true, permuted, self.rewards.target, self._fit, seed=self.ranking.seed),
             too_good(now.examples, self.rewards.target, names),
@@ -145,9 +147,9 @@ class LeakProbes:
         start = self.instants.as_of
         return plant(log, start, user_ids, self.rewards, since=self.instants.earlier)
 
-    def _with_another_future(self, now: _Learned) -> tuple[Canaries, _Learned]:
-        canaries, log = self._planted(self._altered(now, self.instants.as_of), now.user_ids)
-        return canaries, self._now(log, now.user_ids)
+    def _labels(self, log: Log) -> pl.DataFrame:
+        """Return the labels from which rankers learn, as the log tells them by `as_of`."""
+        return self.system.learn(log, self.instants.earlier, self.instants.as_of).labels()
 
     def _when_known(self, user_ids: Sequence[str]) -> Subject:
         """Learn from the log with canaries, once they are known."""
@@ -175,18 +177,19 @@ class LeakProbes:
         return users_of(learned.subject.knowledge, learned.user_ids).select("user_idx", "market")
 
     def _explained(
-        self, blind: Finding, earlier: _Learned, view: View, who: Sequence[str], rankers: RankerSet
+        self, blind: Finding, honest: Mapping[str, pl.DataFrame], who: Sequence[str], rankers: RankerSet
     ) -> Finding:
         """Tell a leak from a system that gives other bytes each time: learn from the same log again."""
-        copy = Log(self.log.events, self.log.items)
-        again = look(self._now(copy, earlier.user_ids).subject, who, rankers, self.depth)
-        same = future_blind(_tables(earlier, view), _tables(self._earlier(copy, earlier.user_ids), again))
+        log = Log(self.log.events, self.log.items)
+        earlier, now = self._earlier(log), self._now(log)
+        again = look(now.subject, who, rankers, self.depth)
+        same = future_blind(honest, _tables(earlier.table, earlier.subject.labels(), again))
         if same.passed:
             return blind
         text = f"the same log learned from twice differs too, so this says nothing of the future: {same.example}"
         return Finding(blind.probe, False, blind.showed, text)
 
 
-def _tables(earlier: _Learned, now: View) -> dict[str, pl.DataFrame]:
+def _tables(training: pl.DataFrame, labels: pl.DataFrame, now: View) -> dict[str, pl.DataFrame]:
     """Return by name all that must not depend on the future."""
-    return {"training features": earlier.table, **now.tables}
+    return {"training features": training, "training labels": labels, **now.tables}

@@ -23,6 +23,9 @@ K = 10
 SHARE_OF_GAIN = 0.1
 """Share of what true labels gain over chance, from which a gain by permuted ones is a leak and no accident."""
 
+_TAIL = 0.005
+"""Share of resamples beyond either end of the interval."""
+
 TOO_GOOD_FROM = 0.98
 """Share of pairs (a candidate that was taken, one that was not) in the right order, from which a feature is too good.
 
@@ -54,8 +57,10 @@ def permuted_labels(true: Windows, permuted: Windows, reward: str, fit: Fit, *, 
     """Demand that a ranker is at chance where labels were permuted within each user's candidates, and above else.
 
     The labels are permuted in the log, before anything is computed from it, and in both windows: a feature that follows
-    the labels follows the permuted ones too, and is found out. Chance is the exact expectation of NDCG over random
-    orders of the same candidates. Users' permutations are independent, so the interval is a bootstrap over users.
+    the labels follows the permuted ones too, and is found out. Were the later labels the true ones, honest rankers
+    would scatter far around chance, as all users like the same few things (popular ones, those they had) that such a
+    ranker comes to prefer or to avoid by accident. Chance is the exact expectation of NDCG over random orders of the
+    same candidates. Users' permutations are independent, so the 99 % interval is a bootstrap over users.
 
     Args:
         true: examples of the log as it is.
@@ -65,7 +70,7 @@ def permuted_labels(true: Windows, permuted: Windows, reward: str, fit: Fit, *, 
         seed: of the bootstrap and of ties.
     """
     gain, false_gain = (_gain(windows, reward, fit, seed) for windows in (true, permuted))
-    low, high = false_gain.interval()
+    low, high = np.nanquantile(false_gain.draws, [_TAIL, 1 - _TAIL])
     showed = (
         f"NDCG@{K} over chance, {false_gain.n_scores:,} users: {false_gain.mean:+.3f} ({low:+.3f} to {high:+.3f}) from "
         f"permuted labels, {gain.mean:+.3f} from the true ones"

@@ -48,6 +48,10 @@ class Subject(Protocol):
         """Return at most `n` users who have a history and a label, by a rule that does not depend on the order."""
         ...
 
+    def labels(self) -> pl.DataFrame:
+        """Return the label window's `user_id`, `item_id` and `reward`, of known items; one row per pair."""
+        ...
+
     def propose(self, users: pl.DataFrame) -> tuple[CandidateSet, Floats]:
         """Return the users' candidates and their features, as for lists."""
         ...
@@ -108,6 +112,12 @@ class TrialSubject:
     def label_users(self, n: int) -> list[str]:
         """Return known users of the trial's own sample."""
         return self.trial.sample(n).filter(pl.col("n_events") > 0)["user_id"].to_list()
+
+    def labels(self) -> pl.DataFrame:
+        """Name the pairs of the target reward."""
+        users, items = self.trial.everyone, self.knowledge.history.items
+        named = self.trial.truth.join(users, on="user_idx").join(items, on="item_idx")
+        return named.select("user_id", "item_id", "reward").sort("user_id", "item_id")
 
     def propose(self, users: pl.DataFrame) -> tuple[CandidateSet, Floats]:
         """Retrieve and compute features."""
