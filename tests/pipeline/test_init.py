@@ -40,7 +40,7 @@ def test_init_writes_a_config_that_loads_without_edits(tmp_path: Path) -> None:
     # Each user is active every 10 days: the horizon is the next longer one, and half-lives begin at a month.
     assert config.evaluation.horizon == timedelta(days=14)
     assert config.recommender.personal_half_lives[0] == timedelta(days=30)
-    assert config.recommender.ranking.windows == 6
+    assert config.recommender.ranking.windows == 5
     assert config != Config()
 
 
@@ -52,7 +52,6 @@ def test_a_log_is_learned_from_with_the_config_that_init_wrote_for_it(tmp_path: 
     done = run("train", *home, "--as-of", "2024-10-01", "--out", tmp_path / "model")
     assert done.exit_code == 0
     assert "mean NDCG" in done.stderr  # a ranker met the best heuristic
-    assert run("evaluate", *home, "--quick", "--out", tmp_path / "report").exit_code == 0
 
 
 def test_init_names_the_rows_it_leaves_aside(tmp_path: Path) -> None:

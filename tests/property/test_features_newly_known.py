@@ -14,7 +14,7 @@ from recsys.knowledge import Knowledge
 from recsys.rewards import RewardSettings
 from recsys.state import DecayedState, build_state, update_state
 from recsys.tables import ITEM_DTYPES, CandidateSet, conform
-from tests.property.state_logs import N_DAYS, PLAIN, REWARDS, SETTINGS, day, logs
+from tests.property.state_logs import N_DAYS, PLAIN, REWARDS, SETTINGS, day, logs, to_events
 
 CATEGORIES = pl.DataFrame({"item_id": ["a", "b", "c"], "category": ["x", "y", "x"]})
 CATALOGUE = conform(
@@ -62,3 +62,33 @@ def test_features_are_the_same_when_the_log_became_known_day_by_day(
     expected = features(at_once, events)
     for name, column in features(updated(events, step, last, rewards), events).items():
         np.testing.assert_allclose(column, expected[name], rtol=ROUNDING, atol=NOTHING, err_msg=name)
+
+
+def twins(n: int) -> pl.DataFrame:
+    """Pairs of items with the same events; what was known at once of the one came late of the other."""
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(n):
+        hours = sorted(int(hour) for hour in random.integers(0, 24 * 8, 3))
+        for twin, late in (("left", 0), ("right", 2)):
+            rows += [
+                {
+                    "user_id": "u",
+                    "item_id": f"{number}-{twin}",
+                    "event_type": "view",
+                    "hour": hour,
+                    "delay": 48 * (i == late),
+                }
+                for i, hour in enumerate(hours)
+            ]
+    return to_events([{**dict.fromkeys(("quantity", "price", "basket_id", "market")), **row} for row in rows])
+
+
+def test_items_that_sold_alike_share_a_rank_in_whatever_order_it_became_known() -> None:
+    events = twins(60)
+    found = features(updated(events, 1, N_DAYS, PLAIN), events)
+    at_once = build_state(events, as_of=day(N_DAYS), settings=SETTINGS, rewards=PLAIN, items=CATEGORIES)
+    expected = features(at_once, events)
+    for name in ("item_rank_6h", "item_rank_30d"):
+        assert found[name] == expected[name]
+        assert len(set(expected[name])) <= 61  # each pair has one rank, and so have those of the catalogue alone

@@ -23,8 +23,8 @@ N_CUTOFFS = 3
 N_WINDOWS = 6
 """Label windows that half of the log must hold: three to test on and three before each of them to choose on."""
 
-N_RANKER_WINDOWS = 6
-"""Most label windows that a ranker learns from: twice as many as a cutoff has to choose on, and a log holds twelve."""
+N_RANKER_WINDOWS = 5
+"""Most label windows that a ranker learns from: nearly twice as many as a cutoff has to choose on."""
 
 MIN_EVENTS = 1_000
 """Events within one half-life from which a popularity is told from noise."""

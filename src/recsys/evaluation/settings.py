@@ -13,17 +13,17 @@ class EvaluationSettings(Settings):
     """How the ladder is judged.
 
     Attributes:
-        cutoffs: evaluation instants, kept in ascending order; without any, the last `n_cutoffs` windows that fit
-            before the end are used.
-        n_cutoffs: how many windows then.
-        horizon: length of a label window.
+        cutoffs: evaluation instants, kept in ascending order; repeats are refused, and each needs a horizon of history
+            and a mature label window. Without any, the last `n_cutoffs` windows that fit before the end are used.
+        n_cutoffs: how many windows then; those without a horizon of history are left out, with a message.
+        horizon: length of a label window, more than 0.
         gap: embargo between cutoff and labels, the pipeline's latency.
-        selection_windows: earlier windows on which variants, blend and serving rung are chosen.
+        selection_windows: earlier windows on which variants, blend and the best heuristic are chosen.
         selection_users: users per earlier window that decide; more are sampled by a hash of their ids.
         k: list depth of every metric but recall.
         k_recall: list depth of recall.
         heavy_from: fewest events of a heavy user.
-        dormant_after: silence after which a user is dormant.
+        dormant_after: silence after which a user is dormant, more than 0.
         n_resamples: bootstrap resamples.
         min_relative_effect: smallest relative difference that counts as one, fixed before looking.
         seed: of the bootstrap.

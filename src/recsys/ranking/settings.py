@@ -14,7 +14,7 @@ class RankingSettings(Settings):
     """How the ranker is trained and chosen.
 
     Attributes:
-        windows: most earlier label windows to learn from.
+        windows: most earlier label windows to learn from; at least two are needed, and 0 leaves rankers out.
         validation_windows: of these, the latest ones on which rankers and heuristics are compared.
         rankers: rankers that compete; with one name there is nothing to choose.
         ensemble_gain: relative gain in NDCG over the best single ranker from which their mean rank serves instead.
