@@ -104,9 +104,8 @@ def _recommender(profile: Profile, suggestion: Suggestion) -> list[str]:
 def _ranking(suggestion: Suggestion) -> list[str]:
     return [
         "[recommender.ranking]",
-        f"# Rankers learn from at most so many earlier windows of {format_duration(suggestion.horizon)}, and serve where "
-        "they beat the heuristics",
-        "# there. More windows take longer; 0 leaves rankers out.",
+        f"# Rankers learn from at most so many earlier windows of {format_duration(suggestion.horizon)}, and serve",
+        "# where they beat the heuristics there. More windows take longer; 0 leaves rankers out.",
         f"windows = {N_RANKER_WINDOWS}",
     ]
 
