@@ -85,4 +85,5 @@ def _facts(selection: Selection, manifest: Settings) -> dict[str, object]:
         "n_windows": selection.n_windows,
         "repeat_share": selection.repeat_share,
         "duel": asdict(selection.duel) if selection.duel else None,
+        "channels": [asdict(channel) for channel in selection.channels],
     }

@@ -70,4 +70,5 @@ def _with_ranked(selection: Selection, choice: RankedChoice) -> Selection:
         winner=RANKED if duel.is_won else selection.winner,
         rankers=choice.rankers,
         duel=duel,
+        channels=choice.channels,
     )

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from recsys.candidates import best_per_user
+from recsys.evaluation.channels import ChannelFacts, channel_facts
 from recsys.evaluation.metrics import per_user_metrics
 from recsys.evaluation.trial import Trial
 from recsys.ranking import RANKERS, FittedRanker, RankerName, RankingSettings, Rows
@@ -40,6 +41,7 @@ class RankedChoice:
         score: mean NDCG over the validation windows.
         rival_score: that of the best heuristic on the same users.
         n_windows: how many validation windows there were.
+        channels: what each retrieval channel brought there.
     """
 
     plan: Plan
@@ -47,6 +49,7 @@ class RankedChoice:
     score: float
     rival_score: float
     n_windows: int
+    channels: tuple[ChannelFacts, ...]
 
 
 def choose_ranked(
@@ -88,7 +91,16 @@ def choose_ranked(
         score=_mean(court.ndcg(names, cold) for court in courts),
         rival_score=_mean(float(court.rival.mean()) for court in courts),
         n_windows=len(courts),
+        channels=tuple(_channels(courts, stage, target)),
     )
+
+
+def _channels(courts: Sequence["_Court"], stage: TwoStage, target: str) -> list[ChannelFacts]:
+    """Measure the channels on the windows that validate."""
+    n_labels = [
+        _require_trial(court.window).truth.join(court.users, on="user_idx", how="semi").height for court in courts
+    ]
+    return channel_facts([court.window.examples for court in courts], n_labels, stage, target=target)
 
 
 @dataclass(frozen=True)

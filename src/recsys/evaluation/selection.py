@@ -10,6 +10,7 @@ from typing import Literal
 import polars as pl
 
 from recsys.candidates import DEPTH, add_weighted, best_per_user, side_by_side
+from recsys.evaluation.channels import ChannelFacts
 from recsys.evaluation.metrics import per_user_metrics
 from recsys.evaluation.trial import Trial
 from recsys.recommender import BLEND, RUNGS, Family, Pick, Plan, RankerSet, RecommenderSettings
@@ -59,6 +60,7 @@ class Selection:
         n_windows: how many earlier windows spoke.
         rankers: of the plan that ranks, where there is one.
         duel: how the ranker was compared, where there is one.
+        channels: what each retrieval channel brought on the windows of the duel.
     """
 
     plans: dict[str, Plan]
@@ -68,6 +70,7 @@ class Selection:
     n_windows: int
     rankers: RankerSet | None = None
     duel: Duel | None = None
+    channels: tuple[ChannelFacts, ...] = ()
 
     @property
     def plan(self) -> Plan:

@@ -1,6 +1,6 @@
 """What a simulated shop is made of: its size, its markets, its kinds of goods and how strong each phenomenon is.
 
-The defaults are the demo: about 5,000 users, 1,000 items, 180 days and 400,000 events in a few seconds.
+The defaults make 5,000 users, 1,000 items and 180 days with about 500,000 events, in a few seconds.
 """
 
 from datetime import UTC, datetime, time, timedelta
