@@ -103,4 +103,4 @@ def test_where_nobody_repeats_new_items_are_found_on_amazon_beauty(tmp_path: Pat
     slates = slates_at(config, tmp_path, "2014-04-01", 30, truth)
     had = log.filter(pl.col("event_time") < pl.lit("2014-04-01").str.to_datetime(time_unit="us", time_zone="UTC"))
     assert slates.join(had, on=["user_id", "item_id"], how="semi").is_empty()
-    assert mean_ndcg(slates, truth) >= 0.029  # best popularity window .030, decayed ALS .034
+    assert mean_ndcg(slates, truth) >= 0.052  # best popularity window .030, decayed ALS .034
