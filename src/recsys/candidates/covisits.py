@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
 from recsys.candidates.source import Tables, best_per_user
 from recsys.knowledge import Knowledge
 from recsys.state import CovisitKind
-from recsys.tables import ordered_sum, place_within, starts_of
+from recsys.tables import largest_within, ordered_sum
 from recsys.timeline import age_days, format_duration, half_life_weight
 
 
@@ -64,9 +63,8 @@ class CoVisits:
     def _neighbours(self, knowledge: Knowledge) -> pl.DataFrame:
         similar = self._similarities(knowledge)
         tie = knowledge.history.items["tie"].gather(similar["item_idx"]).to_numpy()
-        return similar[
-            _largest(similar["seed_idx"].to_numpy(), similar["similarity"].to_numpy(), tie, self.n_neighbours)
-        ]
+        seed, similarity = similar["seed_idx"].to_numpy(), similar["similarity"].to_numpy()
+        return similar[largest_within(seed, similarity, self.n_neighbours, ties=[tie])]
 
     def _similarities(self, knowledge: Knowledge) -> pl.DataFrame:
         """Return `seed_idx`, `item_idx` and `similarity` of all pairs to an available item, sorted by both."""
@@ -81,33 +79,6 @@ class CoVisits:
         holds = (n_events[seed] > 0) & (n_events[item] > 0) & items["is_available"].to_numpy()[item]
         table = pairs.select(seed_idx="item", item_idx="next_item", similarity=pl.lit(similarity))
         return table.filter(holds)
-
-
-def _largest(groups: npt.NDArray[Any], values: npt.NDArray[Any], ties: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
-    """Return the rows of the `n` largest values of each group, ascending.
-
-    Args:
-        groups: ascending.
-        values: per row.
-        ties: which of equal values come first, the smallest; then the earlier row.
-        n: how many.
-
-    Example:
-        >>> _largest(np.array([1, 1, 1, 2]), np.array([5.0, 7.0, 5.0, 3.0]), np.array([9, 9, 8, 9]), 2).tolist()
-        [1, 2, 3]
-    """
-    starts = starts_of(groups)
-    sizes = np.diff(starts, append=len(groups))
-    last = np.full(len(starts), -np.inf)
-    # NOTE: one selection for each large group is several times faster than sorting all rows.
-    for i in np.flatnonzero(sizes > n):
-        last[i] = np.partition(values[starts[i] : starts[i] + sizes[i]], -n)[-n]
-    run = np.repeat(np.arange(len(starts)), sizes)
-    above, level = np.flatnonzero(values > last[run]), np.flatnonzero(values == last[run])
-    level = level[np.lexsort((ties[level], run[level]))]
-    n_above = np.bincount(run[above], minlength=len(starts))
-    fits = place_within(run[level]) < n - n_above[run[level]]
-    return np.sort(np.concatenate([above, level[fits]]))
 
 
 def neighbour_scores(tables: Tables, users: pl.DataFrame) -> pl.DataFrame:

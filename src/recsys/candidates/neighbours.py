@@ -5,16 +5,14 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
 from recsys.candidates.source import Tables, best_per_user
 from recsys.knowledge import Knowledge
-from recsys.tables import UInts, ordered_sum, place_within
+from recsys.tables import UInts, largest_within, ordered_sum
 
 _USERS_PER_BLOCK = 2_000
-_DENSE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -34,24 +32,21 @@ class UserNeighbours:
     n_pool: int = 20_000
 
     def fit(self, knowledge: Knowledge) -> Tables:
-        """Keep every user's decayed profile and who is in the pool."""
+        """Keep every user's decayed profile, and those of the pool."""
         masses = knowledge.decayed("user_item", self.half_life).sort("user_idx", "item_idx")
         total = masses.group_by("user_idx", maintain_order=True).agg(total=ordered_sum(pl.col("mass")).round(9))
-        pool = (
-            total.sort("total", "user_idx", descending=[True, False])
-            .head(self.n_pool)
-            .select("user_idx")
-            .sort("user_idx")
-        )
+        pool = total.sort("total", "user_idx", descending=[True, False]).head(self.n_pool)
         items = knowledge.history.items.select("item_idx", "tie", "is_available")
-        return {"profiles": masses, "pool": pool, "items": items}
+        pooled = masses.join(pool, on="user_idx", how="semi", maintain_order="left")
+        return {"profiles": masses, "pool": pooled.rename({"user_idx": "neighbour_idx"}), "items": items}
 
     def retrieve(
         self, tables: Tables, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None = None
     ) -> pl.DataFrame:
         """Average the profiles of each user's neighbours."""
-        items, pool = tables["items"], tables["pool"]["user_idx"]
-        profiles = _profiles(tables["profiles"], pool, items.height)
+        items, pooled = tables["items"], tables["pool"].rename({"neighbour_idx": "user_idx"})
+        pool = pooled["user_idx"].unique(maintain_order=True)
+        profiles = _profiles(pooled, pool, items.height)
         likeness = sparse.csr_matrix(normalize(profiles))
         shown = sparse.diags(items["is_available"].to_numpy().astype(np.float64))
         shown_profiles = sparse.csr_matrix(profiles @ shown)
@@ -88,29 +83,7 @@ def _nearest(likeness: sparse.csr_matrix, user_idx: UInts, pool_idx: UInts, most
     """Keep each row's largest entries, without the user itself, scaled to add up to 1."""
     rows = np.repeat(np.arange(likeness.shape[0]), np.diff(likeness.indptr))
     values = np.where(pool_idx[likeness.indices] != user_idx[rows], likeness.data.round(12), 0.0)
-    others = sparse.csr_matrix((values, likeness.indices, likeness.indptr), shape=likeness.shape)
-    is_dense = others.nnz > _DENSE_SHARE * others.shape[0] * others.shape[1] and others.shape[1] > most
-    near = _largest_dense(others, most) if is_dense else _largest_sparse(others, rows, most)
+    kept = largest_within(rows, values, most, ties=[likeness.indices])
+    near = sparse.csr_matrix((values[kept], (rows[kept], likeness.indices[kept])), shape=likeness.shape)
     near.eliminate_zeros()
     return sparse.csr_matrix(normalize(near, norm="l1"))
-
-
-def _largest_sparse(matrix: sparse.csr_matrix, rows: NDArray[np.int64], most: int) -> sparse.csr_matrix:
-    """Keep each row's largest entries by sorting what is there; the first column wins a tie."""
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    is_near = place_within(rows[order]) < most
-    kept = order[is_near]
-    return sparse.csr_matrix((matrix.data[kept], (rows[kept], matrix.indices[kept])), shape=matrix.shape)
-
-
-def _largest_dense(matrix: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
-    """Keep the same entries by a partial sort, several times faster where most cells are filled."""
-    cells = matrix.toarray()
-    last = np.partition(cells, -most, axis=1)[:, [-most]]
-    is_near = (cells >= last) & (cells > 0)
-    crowded = np.flatnonzero(is_near.sum(axis=1) > most)
-    is_tied = cells[crowded] == last[crowded]
-    room = most - (cells[crowded] > last[crowded]).sum(axis=1, keepdims=True)
-    is_near[crowded] &= ~is_tied | (is_tied.cumsum(axis=1) <= room)
-    rows, columns = np.nonzero(is_near)
-    return sparse.csr_matrix((cells[is_near], (rows, columns)), shape=matrix.shape)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from recsys.knowledge import Knowledge
+from recsys.tables import descending_within, largest_within
 
 Tables = Mapping[str, pl.DataFrame]
 """What a source learned: named tables, so that anything fitted can be saved as Parquet."""
@@ -54,13 +55,15 @@ def best_per_user(pairs: pl.DataFrame, k: int, exclude: pl.DataFrame | None) -> 
         `user_idx`, `item_idx`, `score`, sorted by user and best first.
     """
     if exclude is not None:
-        pairs = pairs.join(exclude, on=["user_idx", "item_idx"], how="anti")
-    # NOTE: no join keeps an order, because the sort by distinct pairs decides it alone.
-    # Sorting is what costs: first drop what lies below each user's k-th score.
-    kth = pairs.group_by("user_idx").agg(kth=pl.col("score").top_k(k).min())
-    near = pairs.join(kth, on="user_idx", how="inner").filter(pl.col("score") >= pl.col("kth"))
-    ordered = near.sort("user_idx", "score", "tie", "item_idx", descending=[False, True, False, False])
-    return ordered.filter(pl.int_range(pl.len()).over("user_idx") < k).select("user_idx", "item_idx", "score")
+        pairs = pairs.join(exclude, on=["user_idx", "item_idx"], how="anti", maintain_order="left")
+    user = pairs["user_idx"].to_numpy()
+    if (user[1:] < user[:-1]).any():
+        pairs = pairs.sort("user_idx", maintain_order=True)
+        user = pairs["user_idx"].to_numpy()
+    score, tie, item = (pairs[name].to_numpy() for name in ("score", "tie", "item_idx"))
+    best = largest_within(user, score, k, [tie, item])
+    ordered = best[descending_within(user[best], score[best], [tie[best], item[best]])]
+    return pl.DataFrame({"user_idx": user[ordered], "item_idx": item[ordered], "score": score[ordered]})
 
 
 def best_for_all(ranking: pl.DataFrame, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None) -> pl.DataFrame:

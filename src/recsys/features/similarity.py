@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys.features.catalogue import Feature, Tables
 from recsys.knowledge import Knowledge
@@ -11,6 +12,9 @@ from recsys.tables import CandidateSet, Floats, UInts, matrix_of
 
 N_LAST = 5
 """Latest items that are compared."""
+
+_USERS_AT_ONCE = 64
+"""Users whose candidates are compared together: their vectors fit into the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -52,53 +56,71 @@ class SimilarityFeatures:
             tables: `latest`, and the source's `users` and `items`.
             candidates: the pairs.
         """
+        found = np.full((4, len(candidates)), np.nan, np.float32)
+        if tables["items"].is_empty():  # the source learned nothing
+            return list(found)
         items, users = _Vectors.read(tables["items"], "item_idx"), _Vectors.read(tables["users"], "user_idx")
-        dot = np.einsum("ij,ij->i", items.at(candidates.item_idx), users.at(candidates.user_idx))
-        unit = items.unit()
-        mine = unit.at(candidates.item_idx)
-        places = _latest(tables["latest"], candidates)
-        cosines = np.stack([np.einsum("ij,ij->i", mine, unit.at(place)) for place in places])
-        has = ~np.isnan(cosines)
-        n = has.sum(axis=0)
-        total = np.where(has, cosines, 0.0).sum(axis=0)
-        best = np.where(has, cosines, -np.inf).max(axis=0)
-        nan = np.float32(np.nan)
-        return [
-            dot,
-            cosines[0],
-            np.where(n > 0, best, nan).astype(np.float32),
-            np.where(n > 0, total / np.maximum(n, 1), nan).astype(np.float32),
-        ]
+        owner = candidates.user_idx[candidates.starts]
+        latest = _latest(tables["latest"], owner)
+        norms = np.linalg.norm(items.matrix, axis=1)
+        for few in range(0, len(owner), _USERS_AT_ONCE):
+            some = slice(few, few + _USERS_AT_ONCE)
+            rows, is_there = _padded(candidates, items, some)
+            mine, had = users.matrix[users.rows(owner[some])], items.rows(latest[some])
+            beside = np.concatenate([mine[:, None], items.matrix[had]], axis=1)
+            products = np.einsum("uid,uld->uil", items.matrix[rows], beside)
+            cosines = products[:, :, 1:] / _positive(norms[rows][:, :, None] * norms[had][:, None])
+            first = candidates.starts[few]
+            last = first + candidates.sizes[some].sum()
+            found[:, first:last] = _measures(products[:, :, 0][is_there], cosines[is_there])
+        return list(found)
+
+
+def _measures(dot: Floats, cosines: Floats) -> Floats:
+    """Return inner product, first, largest and mean cosine; NaN stands for no vector."""
+    has = ~np.isnan(cosines)
+    n = has.sum(axis=1)
+    best = np.where(has, cosines, -np.inf).max(axis=1)
+    mean = np.where(has, cosines, 0.0).sum(axis=1) / np.maximum(n, 1)
+    return np.stack([dot, cosines[:, 0], np.where(n > 0, best, np.nan), np.where(n > 0, mean, np.nan)])
+
+
+def _positive(norms: Floats) -> Floats:
+    return np.where(norms == 0, np.float32(1.0), norms)
+
+
+def _padded(candidates: CandidateSet, items: "_Vectors", users: slice) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Lay the candidates of some users out as rows of vectors, shape (n_users, most candidates), and say which are."""
+    starts, sizes = candidates.starts[users], candidates.sizes[users]
+    place = np.arange(sizes.max())
+    is_there = place < sizes[:, None]
+    at = np.minimum(starts[:, None] + place, len(candidates) - 1)
+    return items.rows(candidates.item_idx[at]), is_there
 
 
 @dataclass(frozen=True)
 class _Vectors:
     """Vectors by id; the last row is NaN and stands for ids without one."""
 
-    row: UInts
+    row: NDArray[np.int64]
     matrix: Floats
 
     @classmethod
     def read(cls, table: pl.DataFrame, key: str) -> "_Vectors":
         idx = table[key].to_numpy()
-        n = int(idx.max()) + 2 if len(idx) else 1
-        row = np.full(n, len(idx), np.uint32)
-        row[idx] = np.arange(len(idx), dtype=np.uint32)
-        vectors = matrix_of(table) if len(idx) else np.zeros((0, 1), np.float32)
+        row = np.full(int(idx.max()) + 2 if len(idx) else 1, len(idx))
+        row[idx] = np.arange(len(idx))
+        vectors = matrix_of(table)
         return cls(row, np.vstack([vectors, np.full((1, vectors.shape[1]), np.nan, np.float32)]))
 
-    def unit(self) -> "_Vectors":
-        norm = np.linalg.norm(self.matrix, axis=1, keepdims=True)
-        return _Vectors(self.row, np.asarray(self.matrix / np.where(norm > 0, norm, 1.0), np.float32))
-
-    def at(self, idx: UInts) -> Floats:
-        return self.matrix[self.row[np.minimum(idx, len(self.row) - 1)]]
+    def rows(self, idx: UInts) -> NDArray[np.int64]:
+        """Return the row of each id in the matrix."""
+        return self.row[np.minimum(idx, len(self.row) - 1)]
 
 
-def _latest(latest: pl.DataFrame, candidates: CandidateSet) -> list[UInts]:
-    """Return for each place 0 .. N_LAST - 1 the item that each candidate's user had there, a stranger's where none."""
-    users = candidates.user_idx[candidates.starts]
-    table = np.full((N_LAST, len(users)), 2**32 - 1, np.uint32)
+def _latest(latest: pl.DataFrame, users: UInts) -> UInts:
+    """Return each user's latest items, shape (n_users, N_LAST), a stranger's id where there are fewer."""
+    table = np.full((len(users), N_LAST), 2**32 - 1, np.uint32)
     here = latest.join(pl.DataFrame({"user_idx": users}).with_row_index("row"), on="user_idx", how="inner")
-    table[here["place"].to_numpy(), here["row"].to_numpy()] = here["item_idx"].to_numpy()
-    return [np.repeat(row, candidates.sizes) for row in table]
+    table[here["row"].to_numpy(), here["place"].to_numpy()] = here["item_idx"].to_numpy()
+    return table

@@ -7,13 +7,16 @@ from recsys.tables import CandidateSet, Floats
 
 def rank_within(values: Floats, candidates: CandidateSet) -> Floats:
     """Rank one feature within each user, largest first, from 1; NaN ranks after all others, equals share a rank."""
-    filled = np.where(np.isnan(values), -np.inf, values.astype(np.float64))
-    user = np.repeat(np.arange(len(candidates.sizes)), candidates.sizes)
-    order = np.lexsort((-filled, user))
-    ordered, owner = filled[order], user[order]
-    place = np.arange(len(order)) - np.repeat(candidates.starts, candidates.sizes)
-    is_tie = np.append(False, (ordered[1:] == ordered[:-1]) & (owner[1:] == owner[:-1]))
-    first = np.maximum.accumulate(np.where(is_tie, 0, np.arange(len(order))))
-    ranks = np.empty(len(order), np.float32)
-    ranks[order] = place[first] + 1
-    return ranks
+    sizes = candidates.sizes
+    place = np.arange(sizes.max(initial=0))
+    is_there = place < sizes[:, None]
+    laid = np.full(is_there.shape, np.inf, np.float32)  # what fills up comes last
+    laid[is_there] = -np.where(np.isnan(values), -np.float32(np.inf), values)
+    order = np.argsort(laid, axis=1, kind="stable")
+    ordered = np.take_along_axis(laid, order, axis=1)
+    is_tie = np.zeros(laid.shape, np.bool_)
+    is_tie[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    first = np.maximum.accumulate(np.where(is_tie, 0, place), axis=1)
+    ranks = np.empty(laid.shape, np.float32)
+    np.put_along_axis(ranks, order, first.astype(np.float32) + 1, axis=1)
+    return ranks[is_there]

@@ -82,7 +82,7 @@ class TwoStage:
             tables |= {f"{_SOURCE}.{channel}.{name}": table for name, table in learned.items()}
         for group in self.groups:
             tables |= {f"{_FEATURE}.{group.name}.{name}": table for name, table in group.fit(knowledge).items()}
-        return tables
+        return {name: _by_user(table) for name, table in tables.items()}
 
     def candidates(self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None) -> CandidateSet:
         """Ask every source and unite what they propose.
@@ -110,7 +110,7 @@ class TwoStage:
             columns += group.compute(known, candidates)
             names += [feature.name for feature in group.features]
         columns += [rank_within(columns[names.index(name)], candidates) for name in self._strong]
-        return np.stack(columns, axis=1) if len(candidates) else np.zeros((0, len(columns)), np.float32)
+        return np.stack(columns).T  # by column: LightGBM reads it as it is, and nothing is turned
 
     def blocks(
         self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None
@@ -119,12 +119,26 @@ class TwoStage:
         for start in range(0, users.height, USERS_PER_BLOCK):
             block = users.slice(start, USERS_PER_BLOCK)
             hidden = None if exclude is None else exclude.join(block, on="user_idx", how="semi")
-            candidates = self.candidates(tables, block, hidden)
-            yield candidates, self.matrix(tables, candidates)
+            own = {name: _of_users(table, block["user_idx"]) for name, table in tables.items()}
+            candidates = self.candidates(own, block, hidden)
+            yield candidates, self.matrix(own, candidates)
 
 
 def _under(tables: Tables, prefix: str) -> dict[str, pl.DataFrame]:
     return {name.removeprefix(prefix): table for name, table in tables.items() if name.startswith(prefix)}
+
+
+def _by_user(table: pl.DataFrame) -> pl.DataFrame:
+    """Let each user's rows stand together, so that those of a block of users are a slice."""
+    return table.sort("user_idx", maintain_order=True) if table.columns[:1] == ["user_idx"] else table
+
+
+def _of_users(table: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
+    """Return the rows from the first to the last user, of a table that has rows by user."""
+    if table.columns[:1] != ["user_idx"]:
+        return table
+    first = table["user_idx"].search_sorted(users[0], side="left")
+    return table.slice(first, table["user_idx"].search_sorted(users[-1], side="right") - first)
 
 
 def _ranked(feature: Feature) -> Feature:

@@ -5,6 +5,7 @@ from recsys.tables.contract import conform
 from recsys.tables.events import EVENT_DTYPES, EXPOSURE, ArrivedEvent, Event
 from recsys.tables.grouping import ordered_sum
 from recsys.tables.items import ITEM_DTYPES, ItemVersion
+from recsys.tables.largest import descending_within, largest_within
 from recsys.tables.pair_keys import Floats, Keys, PairTable, UInts, find, keys_of, place_within, starts_of
 from recsys.tables.slates import PROPENSITY, SLATE_DTYPES, ExploredSlate, Slate
 from recsys.tables.vectors import matrix_of, vectors_table
@@ -26,8 +27,10 @@ __all__ = [
     "Slate",
     "UInts",
     "conform",
+    "descending_within",
     "find",
     "keys_of",
+    "largest_within",
     "matrix_of",
     "ordered_sum",
     "place_within",

@@ -1,8 +1,9 @@
 """Candidates of many users side by side: who proposed what, with which score and at which rank."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,17 @@ class CandidateSet:
     item_idx: UInts
     scores: Mapping[str, Floats]
     ranks: Mapping[str, Floats]
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Put sets of different users one after another, users ascending; each has the same sources."""
+        first = parts[0]
+        return cls(
+            np.concatenate([part.user_idx for part in parts]),
+            np.concatenate([part.item_idx for part in parts]),
+            {name: np.concatenate([part.scores[name] for part in parts]) for name in first.scores},
+            {name: np.concatenate([part.ranks[name] for part in parts]) for name in first.ranks},
+        )
 
     def __len__(self) -> int:
         return len(self.user_idx)

@@ -158,14 +158,14 @@ def test_excluded_pairs_are_never_proposed() -> None:
 
 
 @pytest.mark.parametrize("n_neighbours", [1, 3, 10, 39, 60])
-def test_the_nearest_are_the_same_however_they_are_found(n_neighbours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_do_not_depend_on_how_the_users_are_cut(n_neighbours: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Forty users of one, two or three of six items: many are exactly as near as others.
     random = np.random.default_rng(0)
     rows = [(f"u{user}", f"i{item}") for user in range(40) for item in random.choice(6, random.integers(1, 4), False)]
     source, knowledge = UserNeighbours("near", MONTH, n_neighbours=n_neighbours), known(rows)
     found = []
-    for share in (0.0, 1.0):  # by a partial sort of all cells, or by sorting what is there
-        monkeypatch.setattr(neighbours, "_DENSE_SHARE", share)
+    for at_once in (2_000, 7, 1):
+        monkeypatch.setattr(neighbours, "_USERS_PER_BLOCK", at_once)
         found.append(scores(source, knowledge))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert len(found[0]) == 40

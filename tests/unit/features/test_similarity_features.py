@@ -57,7 +57,7 @@ def test_the_latest_items_are_remembered_once_each_in_order() -> None:
 
 def test_a_source_that_learned_nothing_is_like_nothing() -> None:
     knowledge = known(ROWS)
-    none, empty = np.empty(0, np.uint32), np.zeros((0, 1), np.float32)
+    none, empty = np.empty(0, np.uint32), np.zeros((0, 2), np.float32)
     nothing = {"items": vectors_table("item_idx", none, empty), "users": vectors_table("user_idx", none, empty)}
     pairs = pairs_of(knowledge, [("u", "a"), ("v", "x")])
     for own in (nothing, {**tables(knowledge), "users": nothing["users"]}):
