@@ -17,7 +17,7 @@ from recsys.frame_cache import FrameCache, code_digest, frame_digest
 from recsys.knowledge import Knowledge, gather
 from recsys.recommender import Examples
 from recsys.rewards import label_pairs
-from recsys.timeline import Fold, format_instant
+from recsys.timeline import Fold, format_instant, instant_literal
 
 _TRAINING_ONLY = {
     "windows",
@@ -60,8 +60,11 @@ class Home:
 
     def has_history(self, cutoff: datetime) -> bool:
         """Whether what was known at a cutoff reaches back at least one horizon."""
-        first = self.events(cutoff).select(pl.col("event_time").min()).collect().item()
-        return first is not None and cutoff - first >= self.config.evaluation.horizon
+        horizon = self.config.evaluation.horizon
+        if cutoff - datetime.min.replace(tzinfo=UTC) < horizon:
+            return False
+        earliest = instant_literal(cutoff - horizon)
+        return self.events(cutoff).filter(pl.col("event_time") <= earliest).head(1).collect().height > 0
 
     def event_days(self, as_of: datetime) -> list[datetime]:
         """Return the midnights of the days with an event known before `as_of`, ascending."""

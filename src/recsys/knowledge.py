@@ -9,7 +9,7 @@ import polars as pl
 from recsys.data.history import History, read_history, with_idx
 from recsys.rewards import RewardSettings
 from recsys.state import DecayedState, StateSettings, build_state
-from recsys.timeline import format_duration
+from recsys.timeline import format_duration, known_before
 
 _IDS = ("user_id", "item_id")
 _LABELS = ("market", "category")
@@ -88,7 +88,14 @@ def gather(
     Raises:
         DataError: if no interaction is known before `as_of`.
     """
+    events = _read_once(events.filter(known_before(as_of)), state.max_build_rows)
     history = read_history(events, as_of=as_of, rewards=rewards, items=items)
     categories = history.items.select("item_id", "category").drop_nulls("category")
     decayed = build_state(events, as_of=as_of, settings=state, rewards=rewards, items=categories)
     return Knowledge(history, decayed, rewards.target)
+
+
+def _read_once(known_lf: pl.LazyFrame, most: int) -> pl.LazyFrame:
+    """Hold a log of at most `most` rows in memory: several passes over it follow, and it may be thousands of files."""
+    rows = known_lf.head(most + 1).collect()
+    return rows.lazy() if rows.height <= most else known_lf

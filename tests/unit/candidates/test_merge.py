@@ -1,5 +1,6 @@
 """Merging worked by hand with c = 20, and against its plain definition."""
 
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -97,7 +98,9 @@ def plain_merge(
 
 
 @pytest.mark.parametrize("n_candidates", [1, 4, 7, 50])
-def test_merging_follows_its_definition(n_candidates: int) -> None:
+@pytest.mark.parametrize("cells", [1, 60, 4_000_000])  # one user at a time, three, all
+def test_merging_follows_its_definition(n_candidates: int, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[merge.__module__], "_CELLS", cells)
     proposals = {name: drawn(seed) for seed, name in enumerate(("one", "two", "three"))}
     quotas = {"one": 4, "two": 12, "three": 2}
     found = merge(proposals, quotas=quotas, n_candidates=n_candidates)

@@ -62,6 +62,18 @@ def test_candidates_do_not_depend_on_how_many_users_are_asked_for_at_once(
     np.testing.assert_array_equal(parts, matrix)
 
 
+def test_no_default_channel_depends_on_how_many_users_are_asked_for_at_once(
+    knowledge: Knowledge, users: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = TwoStage(RecommenderSettings(n_factors=4))
+    tables = stage.fit(knowledge)
+    (together,), matrix = whole(stage, tables, users)
+    monkeypatch.setattr(two_stage, "USERS_PER_BLOCK", 3)
+    blocks, parts = whole(stage, tables, users)
+    assert np.concatenate([block.keys for block in blocks]).tolist() == together.keys.tolist()
+    np.testing.assert_array_equal(parts, matrix)
+
+
 def test_a_user_has_at_most_so_many_candidates_and_a_stranger_those_of_sources_that_need_no_history(
     tables: Tables, users: pl.DataFrame
 ) -> None:
