@@ -9,10 +9,13 @@ from polars.testing import assert_frame_equal
 
 from pipelines.cli import main
 from pipelines.configuration import read_config
+from pipelines.home import Home
 from recsys.data.items import ItemTable
+from recsys.data.log import EventLog
 from recsys.frame_cache import code_digest
 from recsys.recommender import RANKED, load
-from recsys.tables import Slate
+from recsys.tables import EXPOSURE, Slate
+from tests.unit.evaluation.worlds import DAY, START, world
 
 # The ladder is weak here, and the ranker's candidates come from the sources that it lacks.
 CONFIG = """
@@ -114,6 +117,35 @@ def test_what_is_kept_of_a_run_saves_time_and_changes_no_byte(place: Path) -> No
     assert train(place, "anew") == 0
     assert content(kept) == before
     assert content(place / "model") == content(place / "again") == content(place / "anew")
+
+
+def test_what_is_kept_has_the_slots_of_what_was_shown(place: Path) -> None:
+    for file in (place / "home/cache/examples").iterdir():
+        position = pl.read_parquet(file)["position"]
+        assert set(position.unique()) == set(range(7))  # the shop shows six items; 0: not shown
+        assert 0 < (position > 0).sum() < len(position) / 2
+
+
+def test_exposures_that_become_known_later_are_not_hidden_by_what_was_kept(tmp_path: Path) -> None:
+    events = world(lambda user, day: f"item-{(user + day) % 9}", 56)
+    week = events.filter(pl.col("event_time").is_between(START + 46 * DAY, START + 50 * DAY))
+    shown = week.with_columns(
+        event_id=pl.format("shown-{}", "event_id"),
+        event_type=pl.lit(EXPOSURE),
+        position=pl.lit(2, pl.Int32),
+        known_at=pl.lit(START + 54 * DAY, dtype=events.schema["known_at"]),
+    )
+    EventLog(tmp_path / "home").append(pl.concat([events, shown]))
+    (tmp_path / "c.toml").write_text(CONFIG)
+    home = Home(tmp_path / "home", read_config(tmp_path / "c.toml"))
+    slots = []
+    for day in (54, 55, 54):
+        examples = home.examples(START + 46 * DAY, START + day * DAY, "allow")
+        assert examples is not None
+        position = examples.rows("interaction").position
+        slots.append(None if position is None else set(position.tolist()))
+    assert slots == [None, {0, 2}, None]
+    assert len(content(home.path / "cache/examples")) == 2
 
 
 def test_other_code_or_other_settings_do_not_read_what_was_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

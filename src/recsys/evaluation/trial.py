@@ -10,6 +10,7 @@ import polars as pl
 import polars_hash as plh
 
 from recsys.candidates import Blend, CandidateSource, Tables
+from recsys.data.history import with_idx
 from recsys.knowledge import Knowledge
 from recsys.recommender import (
     LAST_RESORT,
@@ -103,12 +104,15 @@ class Trial:
         truths: reward -> `user_idx`, `item_idx`, `reward`, `first_event_time` of the label window, the target first;
             users and items that the history does not know have ids above its own.
         everyone: `user_idx`, `user_id`, `market`, `n_events`, `last_time` of all users of any truth.
+        shown: `user_idx`, `item_idx`, `position` of what these users were shown in the label window, of items that the
+            history knows; empty where nothing was.
     """
 
     fits: Fits
     fold: Fold
     truths: dict[str, pl.DataFrame]
     everyone: pl.DataFrame
+    shown: pl.DataFrame
 
     @property
     def truth(self) -> pl.DataFrame:
@@ -147,7 +151,7 @@ class Trial:
             self.truths,
             cutoff=self.fold.cutoff,
             exclude=self.excluded(repeats, users),
-        )
+        ).with_positions(self.shown)
 
     def excluded(self, repeats: str, users: pl.DataFrame) -> pl.DataFrame | None:
         """Return the pairs that lists of these users may not hold under a repeats policy."""
@@ -159,16 +163,18 @@ class Trial:
         return self.users.sort(order).head(max_users).sort("user_idx")
 
 
-def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame]) -> Trial:
-    """Attach a fold's labels to what was known at its cutoff.
+def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame], positions: pl.DataFrame) -> Trial:
+    """Attach a fold's labels, and where items were shown, to what was known at its cutoff.
 
     Time:
-        What was learned comes from rows with `known_at < fold.cutoff`; labels are known before `fold.as_of`.
+        What was learned comes from rows with `known_at < fold.cutoff`; labels and exposures are known before
+        `fold.as_of`.
 
     Args:
         fits: everything known at `fold.cutoff`.
         fold: cutoff, label window and the instant before which labels must be known.
         labels: per named reward the fold's pairs: `user_id`, `item_id`, `reward`, `first_event_time`.
+        positions: `user_id`, `item_id`, `position` of what was shown in the label window; see `shown_positions`.
     """
     history = fits.knowledge.history
     users = numbered(pl.concat([pairs["user_id"] for pairs in labels.values()]), history.users, "user")
@@ -182,7 +188,8 @@ def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame]) -> T
     }
     facts = history.users.select("user_id", "market", "n_events", "last_time")
     known = users.join(facts, on="user_id", how="left").with_columns(pl.col("n_events").fill_null(0))
-    return Trial(fits, fold, truths, known.sort("user_idx"))
+    shown = with_idx(positions, {"user": users, "item": history.items})
+    return Trial(fits, fold, truths, known.sort("user_idx"), shown.sort("user_idx", "item_idx"))
 
 
 def numbered(ids: pl.Series, known: pl.DataFrame, name: str) -> pl.DataFrame:

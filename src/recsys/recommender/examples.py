@@ -1,7 +1,7 @@
 """What a ranker learns from: candidates of a past label window, their features as of its cutoff, and what came."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
@@ -16,6 +16,7 @@ from recsys.tables import Floats, find, keys_of, starts_of
 from recsys.timeline import in_days
 
 _GRADE = "grade."
+_POSITION = "position"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Examples:
 
     Attributes:
         cutoff: only what was known before it is in the features.
-        pairs: `user_idx`, `item_idx`, and `grade.<reward>` (i32, 0 for no label) per named reward.
+        pairs: `user_idx`, `item_idx`, `grade.<reward>` (i32, 0 for no label) per named reward, and, where any item was
+            shown in the window, `position` (i32, 0 for a pair that was not shown).
         features: shape (n_pairs, n_features).
     """
 
@@ -45,7 +47,20 @@ class Examples:
     def rows(self, reward: str) -> Rows:
         """Return all candidates as rows graded by one reward."""
         grade = self.pairs[_GRADE + reward].to_numpy()
-        return Rows(self.features, grade, self.sizes, np.ones(len(grade), np.float32))
+        position = self.pairs[_POSITION].to_numpy() if _POSITION in self.pairs.columns else None
+        return Rows(self.features, grade, self.sizes, np.ones(len(grade), np.float32), position)
+
+    def with_positions(self, shown: pl.DataFrame) -> Self:
+        """Say in which slot each pair was shown; it explains grades while learning and is no feature.
+
+        Args:
+            shown: `user_idx`, `item_idx`, `position`, one row per pair; empty where nothing was shown, and then the
+                examples stay as they are.
+        """
+        if shown.is_empty():
+            return self
+        placed = self.pairs.join(shown, on=["user_idx", "item_idx"], how="left", maintain_order="left")
+        return replace(self, pairs=placed.with_columns(pl.col(_POSITION).fill_null(0)))
 
     def training_rows(self, reward: str, as_of: datetime, settings: RankingSettings) -> Rows:
         """Return what a ranker learns from this window: sampled rows, weighed by the age of the window at `as_of`."""
@@ -61,7 +76,7 @@ class Examples:
     @classmethod
     def read(cls, cutoff: datetime, frame: pl.DataFrame) -> Self:
         """Read what `frame` returned."""
-        own = [name for name in frame.columns if name.endswith("_idx") or name.startswith(_GRADE)]
+        own = [name for name in frame.columns if name.endswith("_idx") or name.startswith((_GRADE, _POSITION))]
         rest = frame.drop(own)
         features = rest.to_numpy() if rest.width else np.zeros((frame.height, 0))
         return cls(cutoff, frame.select(own), np.ascontiguousarray(features, np.float32))

@@ -1,5 +1,7 @@
 """A trial makes a plan's lists as a model does that was fitted at its cutoff."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -29,7 +31,7 @@ def trial() -> Trial:
     strangers = found.everyone.head(2).with_columns(
         user_idx=pl.col("user_idx") + 1_000, user_id=pl.format("new-{}", "user_id"), market=pl.Series([None, "DE"])
     )
-    return Trial(found.fits, found.fold, found.truths, pl.concat([found.everyone, strangers]))
+    return replace(found, everyone=pl.concat([found.everyone, strangers]))
 
 
 def model_of(trial: Trial, plan: Plan) -> Model:
