@@ -128,14 +128,30 @@ class Home:
     def examples(self, cutoff: datetime, as_of: datetime, repeats: str) -> Examples | None:
         """Return what a ranker learns from a window with the labels known before `as_of`, kept by content.
 
-        None if the window has no label of the target reward.
+        What the channels cost is kept beside them, as measured when they were made. None if the window has no label of
+        the target reward.
         """
         fold = self._fold(cutoff, as_of)
         labels = self.labels(fold)
         if labels[self.config.rewards.target].is_empty():
             return None
         positions = self.positions(fold)
-        inputs = {
+        inputs = self._inputs(cutoff, labels, positions, repeats)
+        kept, costs = (FrameCache(self.path / "cache" / name) for name in ("examples", "costs"))
+
+        def make() -> pl.DataFrame:
+            made = self._trial(fold, labels, positions).examples(repeats)
+            costs.put(inputs, made.costs)
+            return made.frame()
+
+        frame = kept.get(inputs, make)
+        return Examples.read(cutoff, frame, costs.find(inputs))
+
+    def _inputs(
+        self, cutoff: datetime, labels: Mapping[str, pl.DataFrame], positions: pl.DataFrame, repeats: str
+    ) -> dict[str, object]:
+        """Return everything that the examples of a window depend on."""
+        return {
             "cutoff": format_instant(cutoff),
             "log": self.log_version,
             "items": self.item_version,
@@ -146,9 +162,6 @@ class Home:
             **self.config.model_dump(mode="json", include={"rewards": True, "state": True}),
             "recommender": self.config.recommender.model_dump(mode="json", exclude=_LATER),
         }
-        cache = FrameCache(self.path / "cache" / "examples")
-        frame = cache.get(inputs, lambda: self._trial(fold, labels, positions).examples(repeats).frame())
-        return Examples.read(cutoff, frame)
 
     def _fold(self, cutoff: datetime, as_of: datetime) -> Fold:
         rules = self.config.evaluation

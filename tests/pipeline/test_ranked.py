@@ -89,6 +89,42 @@ def test_train_says_in_one_line_that_a_ranker_won(place: Path, capsys: pytest.Ca
         assert words in lines[0]
 
 
+def channels(place: Path, out: str, capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, object]], list[str]]:
+    """Train, and return the channels of the JSON and the rows of the table on stderr."""
+    capsys.readouterr()
+    words: list[str | Path] = ["train", "-c", place / "c.toml", "--home", place / "home", "--as-of", AS_OF]
+    assert run(*words, "--out", place / out, "--json") == 0
+    said = capsys.readouterr()
+    rows = [line for line in said.err.splitlines() if line.startswith("│")]
+    return json.loads(said.out)["channels"], rows
+
+
+def test_train_shows_what_each_channel_brings_and_costs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, rows = channels(place, "shown", capsys)
+    names = {channel.name for channel in read_config(place / "c.toml").recommender.retrieval.channels}
+    assert {str(one["channel"]) for one in found} == names
+    assert [row.split("│")[1].strip() for row in rows] == [one["channel"] for one in found]
+    assert all(isinstance(one["seconds"], float) and one["seconds"] > 0 for one in found)
+    assert all(isinstance(one["fit_seconds"], float) and one["fit_seconds"] > 0 for one in found)
+
+
+def test_times_of_channels_are_kept_beside_the_examples_and_unknown_without(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, _ = channels(place, "timed", capsys)
+    again, _ = channels(place, "timed", capsys)
+    assert again == first  # as they were measured when the candidates were made
+    for file in (place / "home/cache/costs").iterdir():
+        file.unlink()
+    lost, rows = channels(place, "timed", capsys)
+    assert [{**one, "seconds": None, "fit_seconds": None} for one in first] == lost
+    assert all([cell.strip() for cell in row.split("│")[-3:-1]] == ["–", "–"] for row in rows)
+    for file in (place / "home/cache/examples").iterdir():
+        file.unlink()
+    anew, _ = channels(place, "timed", capsys)
+    assert all(one["seconds"] for one in anew)
+
+
 def test_a_saved_model_that_ranks_gives_full_lists_of_known_and_unknown_users(place: Path) -> None:
     slates = recommend(place, "model")
     Slate.validate(slates)
@@ -209,6 +245,8 @@ def test_evaluate_shows_the_ranker_above_the_heuristics(place: Path, capsys: pyt
     assert " against 0." in metrics["choice"]["reason"]
     page = (place / "report/report.html").read_text()
     assert "Why ranked was chosen" in page
+    assert "What the channels bring and cost" in page
+    assert len(metrics["channels"]) == len(read_config(place / "c.toml").recommender.retrieval.channels)
     assert "The learned ranker was measured on the latest of them only." in page
 
 

@@ -1,7 +1,7 @@
 """One cutoff under trial: what was known, what came, and every variant of the ladder, each fitted once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
@@ -21,6 +21,7 @@ from recsys.recommender import (
     Ranked,
     RankerSet,
     RecommenderSettings,
+    Stopwatch,
     TwoStage,
     any_item_ranking,
     build_examples,
@@ -60,6 +61,7 @@ class Fits:
     def __init__(self, knowledge: Knowledge, settings: RecommenderSettings) -> None:
         self.knowledge, self.settings = knowledge, settings
         self._tables: dict[tuple[str, str], Tables] = {}
+        self._watch = Stopwatch()
         self.seen = seen_pairs(knowledge.history)
         self.last_resort = any_item_ranking(knowledge, settings)
 
@@ -67,8 +69,13 @@ class Fits:
         """Return what a variant learned, whatever its weight."""
         key = (pick.rung, pick.variant)
         if key not in self._tables:
-            self._tables[key] = source_of(pick, self.settings).fit(self.knowledge)
+            with self._watch.measure(_called(pick)):
+                self._tables[key] = source_of(pick, self.settings).fit(self.knowledge)
         return self._tables[key]
+
+    def fit_seconds(self, pick: Pick) -> float | None:
+        """Return how long a variant took to learn; what variants share is charged to the first. None: not yet."""
+        return self._watch.seconds.get(_called(pick))
 
     def plan(self, plan: Plan, rankers: RankerSet | None = None) -> FittedPlan:
         """Return a plan with what it learned, put together from what its parts learned."""
@@ -141,17 +148,21 @@ class Trial:
         return self.fits.plan(plan, rankers).slates(users, k)
 
     def examples(self, repeats: str) -> Examples:
-        """Build what a ranker learns from this window, of a sample of its users."""
+        """Build what a ranker learns from this window, of a sample of its users, and say what each channel cost."""
         settings = self.fits.settings
+        stage = TwoStage(settings)
         users = self.sample(settings.ranking.max_users).select("user_idx", "market")
-        return build_examples(
-            TwoStage(settings),
+        examples = build_examples(
+            stage,
             self.fits.stage,
             users,
             self.truths,
             cutoff=self.fold.cutoff,
             exclude=self.excluded(repeats, users),
-        ).with_positions(self.shown)
+        )
+        learning = [self.fits.fit_seconds(stage.picks[name]) for name in examples.costs["channel"]]
+        costs = examples.costs.with_columns(fit_seconds=pl.Series(learning, dtype=pl.Float64))
+        return replace(examples.with_positions(self.shown), costs=costs)
 
     def excluded(self, repeats: str, users: pl.DataFrame) -> pl.DataFrame | None:
         """Return the pairs that lists of these users may not hold under a repeats policy."""
@@ -161,6 +172,10 @@ class Trial:
         """Return at most `max_users` users of the truth, chosen by a hash of their ids."""
         order = plh.concat_str(pl.lit(_SAMPLE_SALT), pl.col("user_id")).nchash.xxh3_64()
         return self.users.sort(order).head(max_users).sort("user_idx")
+
+
+def _called(pick: Pick) -> str:
+    return f"{pick.rung} {pick.variant}"
 
 
 def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame], positions: pl.DataFrame) -> Trial:

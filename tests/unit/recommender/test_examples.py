@@ -67,6 +67,19 @@ def test_examples_survive_being_kept(knowledge: Knowledge, candidates: pl.DataFr
     np.testing.assert_array_equal(again.features, found.features)
 
 
+def test_costs_are_known_where_examples_are_made_and_kept_beside_them(
+    knowledge: Knowledge, candidates: pl.DataFrame
+) -> None:
+    found = examples_of(knowledge, labels(candidates, [3], [1.0]))
+    assert found.costs["channel"].to_list() == ["popular"]
+    assert found.costs["seconds"].item() > 0
+    assert found.costs["fit_seconds"].item() is None
+    frame = found.frame()
+    assert not set(frame.columns) & {"channel", "seconds", "fit_seconds"}
+    assert Examples.read(found.cutoff, frame).costs.is_empty()
+    assert Examples.read(found.cutoff, frame, found.costs).costs.equals(found.costs)
+
+
 def slots(pairs: pl.DataFrame, rows: list[int], positions: list[int]) -> pl.DataFrame:
     return pairs[rows].select("user_idx", "item_idx", position=pl.Series(positions, dtype=pl.Int32))
 
