@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY := passive
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train evaluate test test-real check bench lock clean
+.PHONY: help setup train evaluate test test-real check docs bench lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ check: $(READY)  ## Lint, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)  ## Write docs/settings.md and docs/features.md anew from the code
+	$(BIN)/python -m reference
 
 bench: $(READY)  ## Measure speed and memory against named baselines
 	$(BIN)/python -m benchmarks.ingest

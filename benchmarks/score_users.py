@@ -2,16 +2,20 @@
 
     python -m benchmarks.score_users [N_USERS] [N_ITEMS]        default: 200000 20000
 
-Synthetic shoppers over 60 days, about ten events each, a long tail of items. What is learned from them is saved and
-loaded as a model is; then 20,000 users are scored with 100 candidates each. Beside it, in the same process: LightGBM
-predicting the same rows alone, and FAISS searching the same vectors alone.
+Synthetic shoppers over 60 days, about ten events each, a long tail of items. One process learns from them and writes
+what it learned, as training does; another reads it and scores 20,000 users with 100 candidates each, as a batch does:
+its memory is that of scoring. Beside it, in the same process: LightGBM predicting the same rows alone, and FAISS
+searching the same vectors alone.
 """
 
+import multiprocessing
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import faiss
 import numpy as np
@@ -27,6 +31,10 @@ from recsys.tables import EVENT_DTYPES, conform, matrix_of
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=60)
 N_SCORED = 20_000
+SETTINGS = RecommenderSettings()
+PLAN = RankingPlan(
+    rankers=("lambdarank",), objectives={"interaction": 1.0}, cold="ranked", n_rounds={"lambdarank": 100}, windows=1
+)
 
 
 def draw(n_users: int, n_items: int) -> pl.DataFrame:
@@ -46,6 +54,21 @@ def draw(n_users: int, n_items: int) -> pl.DataFrame:
     return conform(frame.with_columns(known_at="event_time"), EVENT_DTYPES, "events")
 
 
+def learn(n_users: int, n_items: int, folder: Path) -> None:
+    """Learn everything and write it down."""
+    began = time.perf_counter()
+    knowledge = gather(draw(n_users, n_items).lazy(), as_of=END, rewards=RewardSettings(), state=StateSettings())
+    stage = TwoStage(SETTINGS)
+    tables = dict(stage.fit(knowledge))
+    users = knowledge.history.users.select("user_idx", "market")
+    rankers = fit_ranker(stage, tables, users)
+    rankers.save(folder)
+    tables |= Ranked(RANKED, SETTINGS, rankers).own_tables(knowledge)
+    for name, table in {**tables, "users": users}.items():
+        table.write_parquet(folder / f"{name}.parquet")
+    print(f"{n_users:,} users x {n_items:,} items: learned in {time.perf_counter() - began:.0f} s, {peak()}")
+
+
 def fit_ranker(stage: TwoStage, tables: dict[str, pl.DataFrame], users: pl.DataFrame) -> RankerSet:
     """Fit a ranker of 100 trees on random grades: what it has learned does not change what it costs."""
     candidates, matrix = next(iter(stage.blocks(tables, users.head(2_000), None)))
@@ -53,45 +76,32 @@ def fit_ranker(stage: TwoStage, tables: dict[str, pl.DataFrame], users: pl.DataF
     grade = (rng.random(len(matrix)) < 0.05).astype(np.int32)
     rows = Rows(matrix, grade, candidates.sizes, np.ones(len(matrix), np.float32))
     names = [feature.name for feature in stage.features]
-    learned = RANKERS["lambdarank"].fit(rows, names, n_rounds=100)
-    plan = RankingPlan(
-        rankers=("lambdarank",), objectives={"interaction": 1.0}, cold="ranked", n_rounds={"lambdarank": 100}, windows=1
-    )
-    return RankerSet(plan, {("interaction", "lambdarank"): learned.ranker})
+    return RankerSet(PLAN, {("interaction", "lambdarank"): RANKERS["lambdarank"].fit(rows, names, n_rounds=100).ranker})
 
 
-def main() -> None:
-    """Print users a second of each part, and of the bare engines."""
-    n_users, n_items = (int(word) for word in (sys.argv[1:] + ["200000", "20000"][len(sys.argv) - 1 :]))
-    began = time.perf_counter()
-    knowledge = gather(draw(n_users, n_items).lazy(), as_of=END, rewards=RewardSettings(), state=StateSettings())
-    settings = RecommenderSettings()
-    stage = TwoStage(settings)
-    tables = dict(stage.fit(knowledge))
-    users = knowledge.history.users.select("user_idx", "market")
-    rankers = fit_ranker(stage, tables, users)
-    source = Ranked(RANKED, settings, rankers)
-    tables |= source.own_tables(knowledge)
-    del knowledge
-    print(f"{n_users:,} users x {n_items:,} items: learned in {time.perf_counter() - began:.0f} s")
+def score(folder: Path) -> None:
+    """Read what was learned and score a sample of the users, whole and in parts."""
+    tables = {path.stem: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+    users = tables.pop("users")
+    rankers = RankerSet.load(folder, PLAN)
+    stage, source = TwoStage(SETTINGS), Ranked(RANKED, SETTINGS, rankers)
     sample = users.sample(N_SCORED, seed=1).sort("user_idx")
     whole = timed(lambda: source.retrieve(tables, sample, 50))
-    blocks = list(stage.blocks(tables, sample, None))
-    retrieval = timed(lambda: stage.candidates(tables, sample, None))
-    predict = timed(lambda: [rankers.score(matrix, candidates.sizes) for candidates, matrix in blocks])
-    print(f"whole      {N_SCORED / whole:9,.0f} users/s")
-    print(f"retrieval  {N_SCORED / retrieval:9,.0f} users/s")
+    memory = peak()
+    few = sample.head(N_SCORED // 5)
+    blocks = list(stage.blocks(tables, few, None))
+    predict = 5 * timed(lambda: [rankers.score(matrix, candidates.sizes) for candidates, matrix in blocks])
+    print(f"whole      {N_SCORED / whole:9,.0f} users/s, {memory}")
     print(
         f"LightGBM   {N_SCORED / predict:9,.0f} users/s alone on the same rows; the whole takes {whole / predict:.1f}x"
     )
     search(tables)
-    print(f"peak memory, learning included: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 
 def search(tables: dict[str, pl.DataFrame]) -> None:
     """Compare a vector channel with the bare index on the same vectors."""
     own = {name: tables[f"retrieval.factors_fast.{name}"] for name in ("users", "items")}
-    source = TwoStage(RecommenderSettings()).sources["factors_fast"]
+    source = TwoStage(SETTINGS).sources["factors_fast"]
     users = own["users"].head(N_SCORED).select("user_idx")
     queries, items = matrix_of(own["users"].head(N_SCORED)), matrix_of(own["items"])
     index = faiss.IndexFlatIP(items.shape[1])
@@ -109,6 +119,24 @@ def timed(run: Callable[[], object]) -> float:
         run()
         seconds.append(time.perf_counter() - began)
     return min(seconds)
+
+
+def peak() -> str:
+    """Say the most memory that this process held."""
+    return f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"
+
+
+def main() -> None:
+    """Learn in one process and score in another; print users a second of each part, and of the bare engines."""
+    n_users, n_items = (int(word) for word in (sys.argv[1:] + ["200000", "20000"][len(sys.argv) - 1 :]))
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        for step, arguments in ((learn, (n_users, n_items, Path(folder))), (score, (Path(folder),))):
+            process = spawn.Process(target=step, args=arguments)
+            process.start()
+            process.join()
+            if process.exitcode:
+                sys.exit(f"{step.__name__} ended with {process.exitcode}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ def emit(result: Mapping[str, object]) -> None:
     print(json.dumps(result, default=str))
 
 
+def tell(table: Table) -> None:
+    """Print a table on stderr."""
+    CONSOLE.print(table)
+
+
 def show(table: Table) -> None:
     """Print a table on stdout."""
     Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)

@@ -16,7 +16,7 @@ from recsys.evaluation import Fits, Trial, build_trial
 from recsys.frame_cache import FrameCache, code_digest, frame_digest
 from recsys.knowledge import Knowledge, gather
 from recsys.recommender import Examples
-from recsys.rewards import label_pairs
+from recsys.rewards import label_pairs, shown_positions
 from recsys.timeline import Fold, format_instant, instant_literal
 
 _TRAINING_ONLY = {
@@ -107,10 +107,8 @@ class Home:
         """Return the fold's pairs with a positive reward, per named reward, the target first."""
         rewards = self.config.rewards
         names = sorted(rewards.definitions, key=lambda name: name != rewards.target)
-        # The log is read once for all rewards, and only from the label window on: no older row can matter.
-        log = EventLog(self.path)
-        since_lf = log.scan(fold.as_of, since=fold.label_window.start, version=self.log_version)
-        rows_lf = since_lf.collect().lazy()
+        # The log is read once for all rewards.
+        rows_lf = self._since(fold).collect().lazy()
         return {
             name: label_pairs(rows_lf, fold, rewards.model_copy(update={"target": name})).select(
                 "user_id", "item_id", "first_event_time", reward=f"reward_{name}"
@@ -118,44 +116,67 @@ class Home:
             for name in names
         }
 
+    def positions(self, fold: Fold) -> pl.DataFrame:
+        """Return where the fold's label window showed which item to whom; see `shown_positions`."""
+        return shown_positions(self._since(fold), fold)
+
     def trial(self, cutoff: datetime, as_of: datetime) -> Trial:
         """Put the ladder on trial at a cutoff, with the labels known before `as_of`.
 
         What was learned at a cutoff is kept while it may still serve as an earlier window of the next ones.
         """
         fold = self._fold(cutoff, as_of)
-        return self._trial(fold, self.labels(fold))
+        return self._trial(fold, self.labels(fold), self.positions(fold))
 
     def examples(self, cutoff: datetime, as_of: datetime, repeats: str) -> Examples | None:
         """Return what a ranker learns from a window with the labels known before `as_of`, kept by content.
 
-        None if the window has no label of the target reward.
+        What the channels cost is kept beside them, as measured when they were made. None if the window has no label of
+        the target reward.
         """
         fold = self._fold(cutoff, as_of)
         labels = self.labels(fold)
         if labels[self.config.rewards.target].is_empty():
             return None
-        inputs = {
+        positions = self.positions(fold)
+        inputs = self._inputs(cutoff, labels, positions, repeats)
+        kept, costs = (FrameCache(self.path / "cache" / name) for name in ("examples", "costs"))
+
+        def make() -> pl.DataFrame:
+            made = self._trial(fold, labels, positions).examples(repeats)
+            costs.put(inputs, made.costs)
+            return made.frame()
+
+        frame = kept.get(inputs, make)
+        return Examples.read(cutoff, frame, costs.find(inputs))
+
+    def _inputs(
+        self, cutoff: datetime, labels: Mapping[str, pl.DataFrame], positions: pl.DataFrame, repeats: str
+    ) -> dict[str, object]:
+        """Return everything that the examples of a window depend on."""
+        return {
             "cutoff": format_instant(cutoff),
             "log": self.log_version,
             "items": self.item_version,
             "labels": {name: frame_digest(frame) for name, frame in labels.items()},
+            "positions": frame_digest(positions),
             "repeats": repeats,
             "code": code_digest(),
             **self.config.model_dump(mode="json", include={"rewards": True, "state": True}),
             "recommender": self.config.recommender.model_dump(mode="json", exclude=_LATER),
         }
-        cache = FrameCache(self.path / "cache" / "examples")
-        frame = cache.get(inputs, lambda: self._trial(fold, labels).examples(repeats).frame())
-        return Examples.read(cutoff, frame)
 
     def _fold(self, cutoff: datetime, as_of: datetime) -> Fold:
         rules = self.config.evaluation
         return Fold(cutoff=cutoff, horizon=rules.horizon, as_of=as_of, gap=rules.gap)
 
-    def _trial(self, fold: Fold, labels: Mapping[str, pl.DataFrame]) -> Trial:
+    def _since(self, fold: Fold) -> pl.LazyFrame:
+        """Rows known before the fold's `as_of`, from its label window on: what came in it needs no older row."""
+        return EventLog(self.path).scan(fold.as_of, since=fold.label_window.start, version=self.log_version)
+
+    def _trial(self, fold: Fold, labels: Mapping[str, pl.DataFrame], positions: pl.DataFrame) -> Trial:
         if fold.cutoff not in self._fits:
             for oldest in sorted(self._fits)[: -self.config.evaluation.selection_windows]:
                 del self._fits[oldest]
             self._fits[fold.cutoff] = Fits(self.knowledge(fold.cutoff), self.config.recommender)
-        return build_trial(self._fits[fold.cutoff], fold, labels)
+        return build_trial(self._fits[fold.cutoff], fold, labels, positions)

@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 from pipelines.configuration import Config, read_config
-from pipelines.console import emit, progress, say
+from pipelines.console import emit, progress, say, tell
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
 from recsys.evaluation import EvaluationSettings, Selection, choose
 from recsys.recommender import FORMAT, Manifest, fit, save
 from recsys.replacing import require_replaceable_folder
+from recsys.reports import channel_table
 from recsys.settings import Settings
 from recsys.timeline import format_instant, parse_instant
 
@@ -47,6 +48,8 @@ def train(
     rankers = selection.rankers if selection.plan.ranking else None
     save(fit(place.knowledge(instant), manifest, rankers), out)
     say(f"{out}: {selection.winner} as of {format_instant(instant)}: {selection.describe()}")
+    if selection.channels:
+        tell(channel_table(selection.channels))
     if json:
         emit({"model": str(out), "rung": selection.winner, **_facts(selection, manifest)})
 

@@ -2,19 +2,17 @@
 
 import re
 import shlex
-from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import typer.main
 
 from pipelines.cli import app
 from pipelines.configuration import Config
-from recsys.recommender import RUNGS
+from recsys.recommender import RUNGS, RecommenderSettings, TwoStage
 from recsys.settings import Settings
-from recsys.timeline import format_duration, format_instant
+from reference.features_page import features_page
+from reference.settings_page import meanings, sections, settings_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -101,68 +99,52 @@ def test_every_config_loads_and_says_what_it_is_for(path: Path) -> None:
     assert path.read_text().startswith("# ")
 
 
-def sections(name: str, model: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:
-    """Yield a section of a configuration and those within it; lists of tables are described beside their code."""
-    yield name, model
-    for key, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
-            yield from sections(f"{name}.{key}", field.annotation)
-        elif (
-            isinstance(field.get_default(call_default_factory=True), dict)
-            and isinstance(entry := get_args(field.annotation)[1], type)
-            and issubclass(entry, Settings)
-        ):
-            yield from sections(f"{name}.{key}.NAME", entry)
+SETTINGS_PAGE = (ROOT / "docs/settings.md").read_text()
 
 
-SECTIONS = dict(
-    section
-    for name, field in Config.model_fields.items()
-    for section in sections(name, field.annotation)  # type: ignore[arg-type]
-)
+def test_the_settings_page_says_what_the_code_says() -> None:
+    assert settings_page(SETTINGS_PAGE) == SETTINGS_PAGE, "run `make docs`"
 
 
-def written(value: object) -> str:
-    """Write a default as the settings page does: as TOML, without quotes around words."""
-    match value:
-        case None:
-            return "none"
-        case timedelta():
-            return f"`{format_duration(value)}`"
-        case datetime():
-            return f"`{format_instant(value)}`"
-        case Settings():
-            return "a table, below"
-        case tuple() if value and isinstance(value[0], Settings):
-            return f"{len(value)} tables, see `{type(value[0]).__module__.rpartition('.')[0]}`"
-        case tuple():
-            return f"`[{', '.join(written(entry).strip('`') for entry in value)}]`"
-        case dict() if any(isinstance(entry, Settings) for entry in value.values()):
-            return ", ".join(f"`{key}`" for key in value)
-        case dict() if value:
-            pairs = ", ".join(f'"{key}" = {entry}' for key, entry in value.items())
-            return f"`{{ {pairs} }}`"
-        case _:
-            return f"`{value}`"
+def test_the_features_page_says_what_the_code_says() -> None:
+    assert (ROOT / "docs/features.md").read_text() == features_page(), "run `make docs`"
 
 
-def documented_settings() -> dict[str, dict[str, str]]:
-    """Return the default cell of every key of every section of the settings page."""
-    page = (ROOT / "docs/settings.md").read_text()
-    parts = re.split(r"^## \[(.+)\]$", page, flags=re.MULTILINE)[1:]
-    row = re.compile(r"^\| `(\w+)` \| (.*?) \| .+ \|$", flags=re.MULTILINE)
-    return {name: dict(row.findall(text)) for name, text in zip(parts[::2], parts[1::2], strict=True)}
+def test_a_settings_page_that_is_out_of_step_is_mended_and_its_texts_stay() -> None:
+    head, _, _ = SETTINGS_PAGE.partition("\n## [evaluation]\n")
+    assert "A channel is a table with `name`" in head
+    gone = "\n## [gone]\n\nText\n\n| key | default | meaning |\n"
+    stale = head.replace("| `depth` | `120` |", "| `deep` | `60` |") + gone
+    assert "`deep`" in stale
+    assert settings_page(stale) == SETTINGS_PAGE  # also the section that was not there, which has no text of its own
 
 
-def test_the_settings_page_has_every_section_of_a_configuration_and_no_other() -> None:
-    assert list(documented_settings()) == list(SECTIONS)
+def test_every_section_of_a_configuration_has_its_table() -> None:
+    names = re.findall(r"^## \[(.+)\]$", SETTINGS_PAGE, flags=re.MULTILINE)
+    assert names == list(sections())
+    assert {"shop", "rewards.definitions.NAME", "recommender.slate.fresh", "evaluation"} <= set(names)
 
 
-@pytest.mark.parametrize("name", SECTIONS)
-def test_every_setting_is_documented_with_its_default(name: str) -> None:
-    fields = SECTIONS[name].model_fields.items()
-    defaults = {key: written(field.get_default(call_default_factory=True)) for key, field in fields}
-    assert documented_settings()[name] == defaults
+class Mute(Settings):
+    """Some settings.
+
+    Attributes:
+        told: what it is.
+    """
+
+    told: int = 1
+    untold: int = 2
+
+
+def test_a_key_without_a_meaning_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Mute: 1 key\(s\) have no meaning; first: untold; document it"):
+        meanings(Mute)
+
+
+def test_every_feature_of_the_default_configuration_has_its_row() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.+) \| (.+) \|$", features_page(), flags=re.MULTILINE)
+    features = TwoStage(RecommenderSettings()).features
+    assert [row[:4] for row in rows] == [(one.name, one.unit, one.meaning, one.source) for one in features]
 
 
 def test_every_rung_stands_in_the_guide_in_the_order_of_the_ladder() -> None:

@@ -33,16 +33,29 @@ class FrameCache:
             inputs: everything that the table depends on; JSON types, other values by their text.
             make: computes the table.
         """
-        file = self.folder / f"{digest(inputs)}.parquet"
+        kept = self.find(inputs)
+        if kept is not None:
+            return kept
+        table = make()
+        self.put(inputs, table)
+        return table
+
+    def find(self, inputs: Mapping[str, object]) -> pl.DataFrame | None:
+        """Return the table that is kept for these inputs; None if there is none."""
         try:
-            return pl.read_parquet(file)
+            return pl.read_parquet(self._file(inputs))
         except (OSError, pl.exceptions.PolarsError):
             # NOTE: absent or damaged, it is computed: what is kept here is never the only copy.
-            table = make()
-        with replacing_file(file) as scratch:
+            return None
+
+    def put(self, inputs: Mapping[str, object], table: pl.DataFrame) -> None:
+        """Keep the table of these inputs in place of an earlier one."""
+        with replacing_file(self._file(inputs)) as scratch:
             table.write_parquet(scratch)
         self._prune()
-        return table
+
+    def _file(self, inputs: Mapping[str, object]) -> Path:
+        return self.folder / f"{digest(inputs)}.parquet"
 
     def _prune(self) -> None:
         """Remove the oldest files beyond `keep`; another run may do the same."""

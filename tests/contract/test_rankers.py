@@ -169,6 +169,14 @@ def test_positions_are_accepted(name: RankerName) -> None:
     assert ndcg(ranker.score(TEST.features), TEST) > 0.95
 
 
+@each_ranker
+def test_lambdarank_alone_learns_from_positions(name: RankerName, tmp_path: Path) -> None:
+    slot = np.tile(np.arange(1, SIZE + 1, dtype=np.int32), N_QUERIES)
+    plain, placed = (RANKERS[name].fit(replace(TRAIN, position=p), NAMES).ranker for p in (None, slot))
+    same = saved(plain, tmp_path / "plain")[1] == saved(placed, tmp_path / "placed")[1]
+    assert same == (name != "lambdarank")
+
+
 def test_a_slot_that_is_seen_more_does_not_make_its_items_better() -> None:
     # Relevance is drawn from the signal, but only the upper slots are looked at, and those were filled by "noise".
     random = np.random.default_rng(5)

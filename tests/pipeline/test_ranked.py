@@ -9,10 +9,13 @@ from polars.testing import assert_frame_equal
 
 from pipelines.cli import main
 from pipelines.configuration import read_config
+from pipelines.home import Home
 from recsys.data.items import ItemTable
+from recsys.data.log import EventLog
 from recsys.frame_cache import code_digest
 from recsys.recommender import RANKED, load
-from recsys.tables import Slate
+from recsys.tables import EXPOSURE, Slate
+from tests.unit.evaluation.worlds import DAY, START, world
 
 # The ladder is weak here, and the ranker's candidates come from the sources that it lacks.
 CONFIG = """
@@ -86,6 +89,42 @@ def test_train_says_in_one_line_that_a_ranker_won(place: Path, capsys: pytest.Ca
         assert words in lines[0]
 
 
+def channels(place: Path, out: str, capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, object]], list[str]]:
+    """Train, and return the channels of the JSON and the rows of the table on stderr."""
+    capsys.readouterr()
+    words: list[str | Path] = ["train", "-c", place / "c.toml", "--home", place / "home", "--as-of", AS_OF]
+    assert run(*words, "--out", place / out, "--json") == 0
+    said = capsys.readouterr()
+    rows = [line for line in said.err.splitlines() if line.startswith("│")]
+    return json.loads(said.out)["channels"], rows
+
+
+def test_train_shows_what_each_channel_brings_and_costs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found, rows = channels(place, "shown", capsys)
+    names = {channel.name for channel in read_config(place / "c.toml").recommender.retrieval.channels}
+    assert {str(one["channel"]) for one in found} == names
+    assert [row.split("│")[1].strip() for row in rows] == [one["channel"] for one in found]
+    assert all(isinstance(one["seconds"], float) and one["seconds"] > 0 for one in found)
+    assert all(isinstance(one["fit_seconds"], float) and one["fit_seconds"] > 0 for one in found)
+
+
+def test_times_of_channels_are_kept_beside_the_examples_and_unknown_without(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, _ = channels(place, "timed", capsys)
+    again, _ = channels(place, "timed", capsys)
+    assert again == first  # as they were measured when the candidates were made
+    for file in (place / "home/cache/costs").iterdir():
+        file.unlink()
+    lost, rows = channels(place, "timed", capsys)
+    assert [{**one, "seconds": None, "fit_seconds": None} for one in first] == lost
+    assert all([cell.strip() for cell in row.split("│")[-3:-1]] == ["–", "–"] for row in rows)
+    for file in (place / "home/cache/examples").iterdir():
+        file.unlink()
+    anew, _ = channels(place, "timed", capsys)
+    assert all(one["seconds"] for one in anew)
+
+
 def test_a_saved_model_that_ranks_gives_full_lists_of_known_and_unknown_users(place: Path) -> None:
     slates = recommend(place, "model")
     Slate.validate(slates)
@@ -114,6 +153,35 @@ def test_what_is_kept_of_a_run_saves_time_and_changes_no_byte(place: Path) -> No
     assert train(place, "anew") == 0
     assert content(kept) == before
     assert content(place / "model") == content(place / "again") == content(place / "anew")
+
+
+def test_what_is_kept_has_the_slots_of_what_was_shown(place: Path) -> None:
+    for file in (place / "home/cache/examples").iterdir():
+        position = pl.read_parquet(file)["position"]
+        assert set(position.unique()) == set(range(7))  # the shop shows six items; 0: not shown
+        assert 0 < (position > 0).sum() < len(position) / 2
+
+
+def test_exposures_that_become_known_later_are_not_hidden_by_what_was_kept(tmp_path: Path) -> None:
+    events = world(lambda user, day: f"item-{(user + day) % 9}", 56)
+    week = events.filter(pl.col("event_time").is_between(START + 46 * DAY, START + 50 * DAY))
+    shown = week.with_columns(
+        event_id=pl.format("shown-{}", "event_id"),
+        event_type=pl.lit(EXPOSURE),
+        position=pl.lit(2, pl.Int32),
+        known_at=pl.lit(START + 54 * DAY, dtype=events.schema["known_at"]),
+    )
+    EventLog(tmp_path / "home").append(pl.concat([events, shown]))
+    (tmp_path / "c.toml").write_text(CONFIG)
+    home = Home(tmp_path / "home", read_config(tmp_path / "c.toml"))
+    slots = []
+    for day in (54, 55, 54):
+        examples = home.examples(START + 46 * DAY, START + day * DAY, "allow")
+        assert examples is not None
+        position = examples.rows("interaction").position
+        slots.append(None if position is None else set(position.tolist()))
+    assert slots == [None, {0, 2}, None]
+    assert len(content(home.path / "cache/examples")) == 2
 
 
 def test_other_code_or_other_settings_do_not_read_what_was_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +245,8 @@ def test_evaluate_shows_the_ranker_above_the_heuristics(place: Path, capsys: pyt
     assert " against 0." in metrics["choice"]["reason"]
     page = (place / "report/report.html").read_text()
     assert "Why ranked was chosen" in page
+    assert "What the channels bring and cost" in page
+    assert len(metrics["channels"]) == len(read_config(place / "c.toml").recommender.retrieval.channels)
     assert "The learned ranker was measured on the latest of them only." in page
 
 

@@ -38,9 +38,9 @@ from recsys.recommender import (
     TwoStage,
     scored_pairs,
 )
-from recsys.rewards import RewardSettings, label_pairs
+from recsys.rewards import RewardSettings, label_pairs, shown_positions
 from recsys.state import DecayedState, StateSettings, update_state
-from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, CandidateSet, Floats, conform
+from recsys.tables import EVENT_DTYPES, EXPOSURE, ITEM_DTYPES, CandidateSet, Floats, conform
 from recsys.timeline import Fold
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -157,13 +157,15 @@ class MemorySystem:
     source_of: Callable[[Log], CandidateSource] | None = None
     knowledge_of: Callable[[Log, datetime], Knowledge] | None = None
     labels_until: datetime | None = None
+    positions_until: datetime | None = None
 
     def learn(self, log: Log, cutoff: datetime, as_of: datetime) -> TrialSubject:
         known = (self.knowledge_of or honest_knowledge)(log, cutoff)
         fold = Fold(cutoff, HORIZON, self.labels_until or as_of)
         pairs = label_pairs(log.events, fold, REWARDS)
         labels = pairs.select("user_id", "item_id", "first_event_time", reward="reward_interaction")
-        trial = build_trial(Fits(known, SETTINGS), fold, {"interaction": labels})
+        positions = shown_positions(log.events, Fold(cutoff, HORIZON, self.positions_until or as_of))
+        trial = build_trial(Fits(known, SETTINGS), fold, {"interaction": labels}, positions)
         if self.group_of is None and self.source_of is None:
             return TrialSubject(trial)
         extra = self.group_of(log, fold) if self.group_of else None
@@ -176,8 +178,8 @@ def honest_knowledge(log: Log, cutoff: datetime) -> Knowledge:
     return gather(log.events, as_of=cutoff, rewards=REWARDS, state=STATE, items=log.items)
 
 
-def findings(system: MemorySystem, update: Update = update_state) -> dict[str, Finding]:
-    probes = LeakProbes(system, LOG, INSTANTS, REWARDS, SETTINGS.ranking, n_users=N_USERS, depth=60, update=update)
+def findings(system: MemorySystem, update: Update = update_state, log: Log = LOG) -> dict[str, Finding]:
+    probes = LeakProbes(system, log, INSTANTS, REWARDS, SETTINGS.ranking, n_users=N_USERS, depth=60, update=update)
     return {finding.probe: finding for finding in probes.run()}
 
 
@@ -274,6 +276,27 @@ def test_training_labels_that_were_not_yet_known_depend_on_the_future() -> None:
     found = findings(MemorySystem(labels_until=INSTANTS.end))
     assert failed(found) == {"future_blind"}
     assert found["future_blind"].example.startswith("training labels: ")
+
+
+def with_exposures(log: Log) -> Log:
+    """Let every event of the last months have been shown before, in one of six slots, and known when the event was."""
+    shown_lf = log.events.filter(pl.col("event_time") >= INSTANTS.earlier - HORIZON).with_columns(
+        event_id=pl.format("shown-{}", "event_id"),
+        event_type=pl.lit(EXPOSURE),
+        position=(1 + pl.col("event_id").str.slice(1).cast(pl.Int32) % 6),
+        propensity=pl.lit(0.2),
+    )
+    return Log(pl.concat([log.events, shown_lf]), log.items)
+
+
+def test_slots_that_were_known_in_time_depend_on_no_future() -> None:
+    assert failed(findings(MemorySystem(), log=with_exposures(LOG))) == set()
+
+
+def test_slots_that_were_not_yet_known_depend_on_the_future() -> None:
+    found = findings(MemorySystem(positions_until=INSTANTS.end), log=with_exposures(LOG))
+    assert failed(found) == {"future_blind"}
+    assert found["future_blind"].example.startswith("training positions: ")
 
 
 @dataclass(frozen=True)

@@ -128,3 +128,24 @@ def test_the_digest_of_a_table_follows_its_content_and_not_how_it_lies_in_memory
 )
 def test_another_table_has_another_digest(other: pl.DataFrame) -> None:
     assert frame_digest(other) != frame_digest(FRAME)
+
+
+def test_what_was_put_is_found_and_can_be_replaced(tmp_path: Path) -> None:
+    cache = FrameCache(tmp_path)
+    assert cache.find({"a": 1}) is None
+    cache.put({"a": 1}, FRAME)
+    cache.put({"a": 1}, FRAME.head(1))
+    found = cache.find({"a": 1})
+    assert found is not None
+    assert_frame_equal(found, FRAME.head(1), check_exact=True)
+    assert cache.find({"a": 2}) is None
+    assert_frame_equal(cache.get({"a": 1}, Computed()), FRAME.head(1), check_exact=True)
+
+
+def test_the_oldest_of_what_was_put_goes_too(tmp_path: Path) -> None:
+    cache = FrameCache(tmp_path, keep=2)
+    for number in range(3):
+        cache.put({"a": number}, FRAME)
+        os.utime(cache._file({"a": number}), ns=(number, number))
+    cache.put({"a": 3}, FRAME)
+    assert [cache.find({"a": number}) is not None for number in range(4)] == [False, False, True, True]

@@ -2,6 +2,7 @@
 
 from recsys.evaluation.beyond_accuracy import LIST_METRICS, ListMetrics, list_metrics
 from recsys.evaluation.bootstrap import Bootstrap, Resampled, bootstrap
+from recsys.evaluation.channels import ChannelFacts
 from recsys.evaluation.choosing import choose
 from recsys.evaluation.comparison import Comparison, compare
 from recsys.evaluation.freshness import list_age_days
@@ -39,6 +40,7 @@ __all__ = [
     "REPEAT_METRICS",
     "SERVED",
     "Bootstrap",
+    "ChannelFacts",
     "Choice",
     "Comparison",
     "CutoffGroups",

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys.errors import ArtifactError
 from recsys.evaluation.bootstrap import Resampled
+from recsys.evaluation.channels import ChannelFacts
 from recsys.evaluation.comparison import Comparison, finite_or_none
 
 
@@ -185,7 +186,13 @@ class Protocol:
 
 @dataclass(frozen=True)
 class EvaluationResults:
-    """A whole evaluation; rungs are in ladder order, lowest first. Effects are empty where no slate rule is on."""
+    """A whole evaluation; rungs are in ladder order, lowest first.
+
+    Attributes:
+        rule_effects: empty where no slate rule is on.
+        channels: of the first stage, means over the cutoffs; empty where no ranker was compared. Their seconds are
+            measured: of all that is here, they alone differ from run to run.
+    """
 
     title: str
     provenance: Provenance
@@ -195,6 +202,7 @@ class EvaluationResults:
     markets: list[UserGroup]
     choice: Choice | None
     rule_effects: list[RuleEffect] = field(default_factory=list)
+    channels: list[ChannelFacts] = field(default_factory=list)
 
 
 _ADAPTER: TypeAdapter[EvaluationResults] = TypeAdapter(EvaluationResults)

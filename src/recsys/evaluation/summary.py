@@ -6,6 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from recsys.evaluation.bootstrap import Bootstrap, bootstrap
+from recsys.evaluation.channels import mean_channels
 from recsys.evaluation.comparison import Comparison, compare
 from recsys.evaluation.freshness import list_age_days
 from recsys.evaluation.groups import GroupSums, UserGroups
@@ -70,6 +71,7 @@ def summarise(
         strata=_groups(runs, boot, "activity", list(ACTIVITY_STRATA), names),
         markets=_groups(runs, boot, "market", list(_market_sizes(runs)), names),
         choice=_choice(runs[-1]),
+        channels=mean_channels([run.selection.channels for run in runs]),
     )
 
 

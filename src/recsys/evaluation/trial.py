@@ -1,7 +1,7 @@
 """One cutoff under trial: what was known, what came, and every variant of the ladder, each fitted once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
@@ -10,6 +10,7 @@ import polars as pl
 import polars_hash as plh
 
 from recsys.candidates import Blend, CandidateSource, Tables
+from recsys.data.history import with_idx
 from recsys.knowledge import Knowledge
 from recsys.recommender import (
     LAST_RESORT,
@@ -20,6 +21,7 @@ from recsys.recommender import (
     Ranked,
     RankerSet,
     RecommenderSettings,
+    Stopwatch,
     TwoStage,
     any_item_ranking,
     build_examples,
@@ -59,6 +61,7 @@ class Fits:
     def __init__(self, knowledge: Knowledge, settings: RecommenderSettings) -> None:
         self.knowledge, self.settings = knowledge, settings
         self._tables: dict[tuple[str, str], Tables] = {}
+        self._watch = Stopwatch()
         self.seen = seen_pairs(knowledge.history)
         self.last_resort = any_item_ranking(knowledge, settings)
 
@@ -66,8 +69,13 @@ class Fits:
         """Return what a variant learned, whatever its weight."""
         key = (pick.rung, pick.variant)
         if key not in self._tables:
-            self._tables[key] = source_of(pick, self.settings).fit(self.knowledge)
+            with self._watch.measure(_called(pick)):
+                self._tables[key] = source_of(pick, self.settings).fit(self.knowledge)
         return self._tables[key]
+
+    def fit_seconds(self, pick: Pick) -> float | None:
+        """Return how long a variant took to learn; what variants share is charged to the first. None: not yet."""
+        return self._watch.seconds.get(_called(pick))
 
     def plan(self, plan: Plan, rankers: RankerSet | None = None) -> FittedPlan:
         """Return a plan with what it learned, put together from what its parts learned."""
@@ -103,12 +111,15 @@ class Trial:
         truths: reward -> `user_idx`, `item_idx`, `reward`, `first_event_time` of the label window, the target first;
             users and items that the history does not know have ids above its own.
         everyone: `user_idx`, `user_id`, `market`, `n_events`, `last_time` of all users of any truth.
+        shown: `user_idx`, `item_idx`, `position` of what these users were shown in the label window, of items that the
+            history knows; empty where nothing was.
     """
 
     fits: Fits
     fold: Fold
     truths: dict[str, pl.DataFrame]
     everyone: pl.DataFrame
+    shown: pl.DataFrame
 
     @property
     def truth(self) -> pl.DataFrame:
@@ -137,17 +148,21 @@ class Trial:
         return self.fits.plan(plan, rankers).slates(users, k)
 
     def examples(self, repeats: str) -> Examples:
-        """Build what a ranker learns from this window, of a sample of its users."""
+        """Build what a ranker learns from this window, of a sample of its users, and say what each channel cost."""
         settings = self.fits.settings
+        stage = TwoStage(settings)
         users = self.sample(settings.ranking.max_users).select("user_idx", "market")
-        return build_examples(
-            TwoStage(settings),
+        examples = build_examples(
+            stage,
             self.fits.stage,
             users,
             self.truths,
             cutoff=self.fold.cutoff,
             exclude=self.excluded(repeats, users),
         )
+        learning = [self.fits.fit_seconds(stage.picks[name]) for name in examples.costs["channel"]]
+        costs = examples.costs.with_columns(fit_seconds=pl.Series(learning, dtype=pl.Float64))
+        return replace(examples.with_positions(self.shown), costs=costs)
 
     def excluded(self, repeats: str, users: pl.DataFrame) -> pl.DataFrame | None:
         """Return the pairs that lists of these users may not hold under a repeats policy."""
@@ -159,16 +174,22 @@ class Trial:
         return self.users.sort(order).head(max_users).sort("user_idx")
 
 
-def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame]) -> Trial:
-    """Attach a fold's labels to what was known at its cutoff.
+def _called(pick: Pick) -> str:
+    return f"{pick.rung} {pick.variant}"
+
+
+def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame], positions: pl.DataFrame) -> Trial:
+    """Attach a fold's labels, and where items were shown, to what was known at its cutoff.
 
     Time:
-        What was learned comes from rows with `known_at < fold.cutoff`; labels are known before `fold.as_of`.
+        What was learned comes from rows with `known_at < fold.cutoff`; labels and exposures are known before
+        `fold.as_of`.
 
     Args:
         fits: everything known at `fold.cutoff`.
         fold: cutoff, label window and the instant before which labels must be known.
         labels: per named reward the fold's pairs: `user_id`, `item_id`, `reward`, `first_event_time`.
+        positions: `user_id`, `item_id`, `position` of what was shown in the label window; see `shown_positions`.
     """
     history = fits.knowledge.history
     users = numbered(pl.concat([pairs["user_id"] for pairs in labels.values()]), history.users, "user")
@@ -182,7 +203,8 @@ def build_trial(fits: Fits, fold: Fold, labels: Mapping[str, pl.DataFrame]) -> T
     }
     facts = history.users.select("user_id", "market", "n_events", "last_time")
     known = users.join(facts, on="user_id", how="left").with_columns(pl.col("n_events").fill_null(0))
-    return Trial(fits, fold, truths, known.sort("user_idx"))
+    shown = with_idx(positions, {"user": users, "item": history.items})
+    return Trial(fits, fold, truths, known.sort("user_idx"), shown.sort("user_idx", "item_idx"))
 
 
 def numbered(ids: pl.Series, known: pl.DataFrame, name: str) -> pl.DataFrame:

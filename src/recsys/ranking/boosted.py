@@ -40,7 +40,7 @@ class BoostedTrees:
     Source:
         Burges 2010, MSR-TR-2010-82 (LambdaMART); Bruch 2021, doi:10.1145/3442381.3449794 (XE-NDCG); Ke et al. 2017
         (LightGBM); position bias as in Unbiased LambdaMART, Hu et al. 2019, doi:10.1145/3308558.3313447, where rows
-        have positions.
+        have positions: of the three objectives `lambdarank` alone learns one.
     """
 
     objective: Literal["lambdarank", "rank_xendcg", "binary"] = "lambdarank"

@@ -21,7 +21,8 @@ class Rows:
         grade: relevance of each row, 0 for none.
         sizes: rows of each query.
         weight: weight of each row.
-        position: slot in which the row was shown, 1-based, 0 for none; None where nothing was shown.
+        position: slot in which the row was shown, 1-based; 0 where it was not, so that its grade is organic; None
+            where no row was shown.
     """
 
     features: Floats
@@ -38,16 +39,21 @@ class Rows:
         """The number of each row's query."""
         return np.repeat(np.arange(len(self.sizes)), self.sizes)
 
+    @property
+    def slots(self) -> NDArray[np.int32]:
+        """The position of each row, 0 for all of them where no row was shown."""
+        return np.zeros(len(self), np.int32) if self.position is None else self.position
+
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put the queries of several windows one after another."""
-        positions = [part.position for part in parts if part.position is not None]
+        """Put the queries of several windows one after another; what a window without exposures gave is organic."""
+        is_shown = any(part.position is not None for part in parts)
         return cls(
             np.concatenate([part.features for part in parts]),
             np.concatenate([part.grade for part in parts]),
             np.concatenate([part.sizes for part in parts]),
             np.concatenate([part.weight for part in parts]),
-            np.concatenate(positions) if len(positions) == len(parts) else None,
+            np.concatenate([part.slots for part in parts]) if is_shown else None,
         )
 
     def scaled(self, weight: float) -> Self:

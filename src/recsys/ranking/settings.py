@@ -16,7 +16,8 @@ class RankingSettings(Settings):
     Attributes:
         windows: most earlier label windows to learn from; at least two are needed, and 0 leaves rankers out.
         validation_windows: of these, the latest ones on which rankers and heuristics are compared.
-        rankers: rankers that compete; with one name there is nothing to choose.
+        rankers: rankers that compete; with one name there is nothing to choose. `lambdarank` alone corrects for the
+            slots in which items were shown.
         ensemble_gain: relative gain in NDCG over the best single ranker from which their mean rank serves instead.
         max_users: users per window whose candidates are made; more are sampled by a hash of their ids.
         n_negatives: candidates without label that stay in each query.

@@ -1,5 +1,6 @@
 """The assembled system: the ladder's registry, plans, and models that make every user's list."""
 
+from recsys.recommender.costs import COST_DTYPES, Stopwatch
 from recsys.recommender.examples import Examples, build_examples
 from recsys.recommender.fitted import LAST_RESORT, FittedPlan, any_item_ranking, seen_pairs
 from recsys.recommender.model import FORMAT, Manifest, Model, fit, load, save
@@ -17,6 +18,7 @@ from recsys.recommender.two_stage import TwoStage
 
 __all__ = [
     "BLEND",
+    "COST_DTYPES",
     "FORMAT",
     "LAST_RESORT",
     "RANKED",
@@ -35,6 +37,7 @@ __all__ = [
     "RecommenderSettings",
     "RetrievalSettings",
     "Rung",
+    "Stopwatch",
     "TwoStage",
     "any_item_ranking",
     "build_examples",

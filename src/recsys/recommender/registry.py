@@ -60,7 +60,7 @@ class RecommenderSettings(Settings):
         covisit_half_lives: for co-visits; each must be one of the state's co-visit half-lives.
         seed_half_life: how fast a user's items lose weight as co-visit seeds.
         n_factors: length of content vectors and of decayed matrix factors; those without decay are twice as long.
-        index: how the nearest vectors are searched.
+        index: how the nearest vectors of `content` and `factors` are searched.
         season_window: length of the same season last year.
         arrival_window: how long an item is new.
         blend_weights: weights tried for each part that joins the strongest one of a blend.

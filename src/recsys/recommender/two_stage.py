@@ -14,6 +14,7 @@ import polars as pl
 from recsys.candidates import CandidateSource, Tables, merge
 from recsys.features import Feature, FeatureGroup, feature_groups, rank_within
 from recsys.knowledge import Knowledge
+from recsys.recommender.costs import Stopwatch
 from recsys.recommender.pick import Pick
 from recsys.recommender.registry import RUNGS, RecommenderSettings
 from recsys.recommender.sources import pick_of, source_of
@@ -84,19 +85,23 @@ class TwoStage:
             tables |= {f"{_FEATURE}.{group.name}.{name}": table for name, table in group.fit(knowledge).items()}
         return {name: _by_user(table) for name, table in tables.items()}
 
-    def candidates(self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None) -> CandidateSet:
+    def candidates(
+        self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None, watch: Stopwatch | None = None
+    ) -> CandidateSet:
         """Ask every source and unite what they propose.
 
         Args:
             tables: what `fit` returned.
             users: `user_idx` and `market`, ascending.
             exclude: pairs never to propose.
+            watch: measures how long each channel takes.
         """
-        retrieval = self.settings.retrieval
-        proposals = {
-            name: source.retrieve(_under(tables, f"{_SOURCE}.{name}."), users, retrieval.depth, exclude)
-            for name, source in self.sources.items()
-        }
+        retrieval, watch = self.settings.retrieval, watch or Stopwatch()
+        proposals = {}
+        for name, source in self.sources.items():
+            with watch.measure(name):
+                learned = _under(tables, f"{_SOURCE}.{name}.")
+                proposals[name] = source.retrieve(learned, users, retrieval.depth, exclude)
         quotas = {channel.name: channel.quota for channel in retrieval.channels}
         return merge(proposals, quotas=quotas, n_candidates=retrieval.n_candidates)
 
@@ -113,14 +118,14 @@ class TwoStage:
         return np.stack(columns).T  # by column: LightGBM reads it as it is, and nothing is turned
 
     def blocks(
-        self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None
+        self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None, watch: Stopwatch | None = None
     ) -> Iterator[tuple[CandidateSet, Floats]]:
-        """Yield the candidates and features of some thousand users at a time."""
+        """Yield the candidates and features of some thousand users at a time; the arguments are as for candidates."""
         for start in range(0, users.height, USERS_PER_BLOCK):
             block = users.slice(start, USERS_PER_BLOCK)
             hidden = None if exclude is None else exclude.join(block, on="user_idx", how="semi")
             own = {name: _of_users(table, block["user_idx"]) for name, table in tables.items()}
-            candidates = self.candidates(own, block, hidden)
+            candidates = self.candidates(own, block, hidden, watch)
             yield candidates, self.matrix(own, candidates)
 
 

@@ -1,10 +1,22 @@
-"""The ladder as a console table, the highest rung on top, so that the rung below is the row below."""
+"""Console tables: the ladder, the highest rung on top, so that the rung below is the row below; and the channels."""
+
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from recsys.evaluation import EvaluationResults, Rung
-from recsys.reports.wording import effect, focus_rung, interval, metric_label, number, rung_name, verdict
+from recsys.evaluation import ChannelFacts, EvaluationResults, Rung
+from recsys.reports.wording import (
+    CHANNEL_COLUMNS,
+    channel_cells,
+    effect,
+    focus_rung,
+    interval,
+    metric_label,
+    number,
+    rung_name,
+    verdict,
+)
 
 _STYLES = {"better": "green", "worse": "red"}
 
@@ -52,3 +64,21 @@ def _cells(rung: Rung, primary: str, others: list[str], is_chosen: bool) -> list
         *(number(rung.metrics[metric].mean if metric in rung.metrics else None) for metric in others),
         number(rung.lists.get("coverage")),
     ]
+
+
+def channel_table(channels: Sequence[ChannelFacts]) -> Table:
+    """Lay out what each retrieval channel brings and costs.
+
+    Args:
+        channels: in the order of the rows.
+
+    Returns:
+        A rich table, one row per channel; a dash stands for seconds that are not known.
+    """
+    table = Table(title="Channels on the windows on which rankers were compared")
+    table.add_column("channel", no_wrap=True)
+    for heading in CHANNEL_COLUMNS:
+        table.add_column(heading, justify="right")
+    for one in channels:
+        table.add_row(Text(one.channel), *channel_cells(one))
+    return table

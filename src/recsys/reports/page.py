@@ -49,6 +49,8 @@ def render_page(results: EvaluationResults) -> str:
         metrics=metrics,
         list_columns=_LIST_COLUMNS,
         effect_columns=_EFFECT_COLUMNS,
+        channel_columns=wording.CHANNEL_COLUMNS,
+        channels=[(one.channel, wording.channel_cells(one)) for one in results.channels],
         markets=[(group, _best_rung(group)) for group in results.markets],
         worst={rung.name: _worst(results, rung.name) for rung in results.rungs},
         label=lambda metric: wording.metric_label(metric, results.protocol),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recsys.evaluation import SERVED, Comparison, Estimate, EvaluationResults, Protocol, Rung
+from recsys.evaluation import SERVED, ChannelFacts, Comparison, Estimate, EvaluationResults, Protocol, Rung
 
 MISSING = "–"
 """Written where a value is undefined."""
@@ -26,6 +26,21 @@ _LISTS = {
     "item_age_days": ("Item age, days", "mean age of the listed items at the cutoff"),
     "repeat_share": ("Repeat share", "share of the list that the user had before the cutoff"),
 }
+
+CHANNEL_COLUMNS = {
+    "Recall": "share of all labels that the channel proposed within its quota",
+    "Unique recall": "share of all labels that no other channel proposed",
+    "Precision": "share of its proposals that were labels",
+    "Volume": "its proposals per user",
+    "Seconds per 1,000 users": "of retrieval, on the machine that made the candidates",
+    "Seconds to learn": "at one cutoff; what channels share is charged to one of them",
+}
+
+
+def channel_cells(one: ChannelFacts) -> list[str]:
+    """Write a channel's numbers in the order of `CHANNEL_COLUMNS`; a dash where seconds are not known."""
+    shares = [number(share) for share in (one.recall, one.unique_recall, one.precision)]
+    return [*shares, number(one.volume, 1), number(one.seconds, 3), number(one.fit_seconds, 3)]
 
 
 def focus_rung(results: EvaluationResults) -> str:

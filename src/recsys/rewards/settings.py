@@ -28,7 +28,8 @@ class RewardDefinition(Settings):
         delay_half_life: labels are discounted by 2^(-delay / half_life), the delay being counted from the start of the
             label window, or from the exposure to which the reward is credited.
         attribution_window: an exposure at t is credited with events in [t, t + window), and its label, or one of a
-            label window, is mature only when that span has passed.
+            label window, is mature only when that span has passed: label windows that are placed end that much before
+            what is known.
     """
 
     weights: dict[str, float] = Field(default_factory=lambda: {ANY_OTHER: 1.0}, min_length=1)
@@ -65,7 +66,7 @@ class RewardSettings(Settings):
     Attributes:
         version: raised by whoever changes what a reward means, so that results name it.
         target: the name of the definition that training and the event counts of the state follow.
-        definitions: by name; the name becomes the column `reward_<name>`.
+        definitions: by name; the name becomes the column `reward_<name>`. The default one counts 1 for every type.
     """
 
     version: str = "1"

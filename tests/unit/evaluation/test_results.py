@@ -6,6 +6,7 @@ import pytest
 
 from recsys.errors import ArtifactError
 from recsys.evaluation import (
+    ChannelFacts,
     Choice,
     CutoffScores,
     Estimate,
@@ -38,6 +39,7 @@ RESULTS = EvaluationResults(
     [UserGroup("cold", 9, 1.0, {"popularity": ESTIMATE})],
     [],
     Choice("popularity", "the only one", [], {}),
+    channels=[ChannelFacts("own", 0.5, 0.25, 0.125, 12.5, 1.5, None)],
 )
 
 

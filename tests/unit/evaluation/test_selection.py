@@ -1,5 +1,7 @@
 """The choice on earlier windows, in a world where the right answer is planted."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
@@ -64,7 +66,7 @@ def test_a_ladder_without_decayed_popularity_serves_its_first_rung_when_no_windo
 def test_a_window_without_labels_does_not_decide() -> None:
     settings = RecommenderSettings()
     empty = trials(LOYAL, [59], 60, settings)[0]
-    blind = Trial(empty.fits, empty.fold, {"interaction": empty.truth.clear()}, empty.everyone)
+    blind = replace(empty, truths={"interaction": empty.truth.clear()})
     assert select([blind], settings).n_windows == 0
 
 

@@ -1,11 +1,26 @@
 """A trial makes a plan's lists as a model does that was fitted at its cutoff."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from recsys.evaluation import Trial
-from recsys.recommender import FORMAT, Manifest, Model, Pick, Plan, fit, fitted, seen_pairs
+from recsys.recommender import (
+    FORMAT,
+    Channel,
+    Manifest,
+    Model,
+    Pick,
+    Plan,
+    RecommenderSettings,
+    RetrievalSettings,
+    TwoStage,
+    fit,
+    fitted,
+    seen_pairs,
+)
 from recsys.rewards import RewardDefinition, RewardSettings
 from tests.unit.evaluation.worlds import DAY, START, Log, world
 
@@ -29,7 +44,7 @@ def trial() -> Trial:
     strangers = found.everyone.head(2).with_columns(
         user_idx=pl.col("user_idx") + 1_000, user_id=pl.format("new-{}", "user_id"), market=pl.Series([None, "DE"])
     )
-    return Trial(found.fits, found.fold, found.truths, pl.concat([found.everyone, strangers]))
+    return replace(found, everyone=pl.concat([found.everyone, strangers]))
 
 
 def model_of(trial: Trial, plan: Plan) -> Model:
@@ -69,3 +84,17 @@ def test_seen_is_what_earned_the_target_reward() -> None:
     log = Log(events, rewards=RewardSettings(target="sold", definitions={"sold": sold}))
     history = log.trial(START + 8 * DAY, START + 10 * DAY).fits.knowledge.history
     assert seen_pairs(history).rows() == [(2, 2)]
+
+
+def test_a_trial_says_what_each_channel_cost_to_learn_and_to_ask() -> None:
+    channels = (Channel(name="own", rung="personal", quota=5), Channel(name="new", rung="new_arrivals", quota=5))
+    log = Log(LOG.events, RecommenderSettings(retrieval=RetrievalSettings(channels=channels)))
+    trial = log.trial(CUTOFF, CUTOFF + 7 * DAY)
+    stage = TwoStage(log.settings)
+    assert [trial.fits.fit_seconds(pick) for pick in stage.picks.values()] == [None, None]  # nothing is learned yet
+    costs = trial.examples("allow").costs
+    assert costs["channel"].to_list() == ["own", "new"]
+    assert costs.select(pl.min_horizontal("seconds", "fit_seconds").min()).item() > 0
+    learned = [trial.fits.fit_seconds(pick) for pick in stage.picks.values()]
+    assert costs["fit_seconds"].to_list() == learned
+    assert trial.examples("allow").costs["fit_seconds"].to_list() == learned  # it is learned once

@@ -10,7 +10,7 @@ from recsys.evaluation import Fits, Trial, build_trial
 from recsys.knowledge import gather
 from recsys.ranking import RankingSettings
 from recsys.recommender import Examples, RecommenderSettings
-from recsys.rewards import RewardSettings, label_pairs
+from recsys.rewards import RewardSettings, label_pairs, shown_positions
 from recsys.state import StateSettings
 from recsys.tables import EVENT_DTYPES, conform
 from recsys.timeline import Fold
@@ -73,7 +73,8 @@ class Log:
         pairs = label_pairs(self.events.lazy(), fold, self.rewards)
         target = self.rewards.target
         labels = pairs.select("user_id", "item_id", "first_event_time", reward=f"reward_{target}")
-        return build_trial(Fits(known, self.settings), fold, {target: labels})
+        positions = shown_positions(self.events.lazy(), fold)
+        return build_trial(Fits(known, self.settings), fold, {target: labels}, positions)
 
     def examples(self, cutoff: datetime, as_of: datetime, repeats: str) -> Examples | None:
         """Return what a ranker learns from a window."""

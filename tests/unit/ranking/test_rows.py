@@ -85,12 +85,18 @@ def test_windows_are_put_one_after_another() -> None:
     assert joined.position is None
 
 
-def test_positions_count_only_where_every_window_has_them() -> None:
-    shown, other = made([[1, 0]], position=True), made([[0, 1]])
-    assert Rows.join([shown, other]).position is None
-    both = Rows.join([shown, shown]).position
-    assert both is not None
-    assert both.tolist() == [0, 1, 0, 1]
+def test_a_window_without_exposures_is_organic_beside_one_with_them() -> None:
+    shown, other = made([[1, 0, 0]], position=True), made([[0, 1]])
+    for parts, expected in (
+        ([shown, other], [0, 1, 2, 0, 0]),
+        ([other, shown], [0, 0, 0, 1, 2]),
+        ([shown, shown], [0, 1, 2] * 2),
+    ):
+        joined = Rows.join(parts).position
+        assert joined is not None
+        assert joined.dtype == np.int32
+        assert joined.tolist() == expected
+    assert Rows.join([other, other]).position is None
 
 
 def test_a_weight_scales_every_row() -> None:

@@ -67,6 +67,55 @@ def test_examples_survive_being_kept(knowledge: Knowledge, candidates: pl.DataFr
     np.testing.assert_array_equal(again.features, found.features)
 
 
+def test_costs_are_known_where_examples_are_made_and_kept_beside_them(
+    knowledge: Knowledge, candidates: pl.DataFrame
+) -> None:
+    found = examples_of(knowledge, labels(candidates, [3], [1.0]))
+    assert found.costs["channel"].to_list() == ["popular"]
+    assert found.costs["seconds"].item() > 0
+    assert found.costs["fit_seconds"].item() is None
+    frame = found.frame()
+    assert not set(frame.columns) & {"channel", "seconds", "fit_seconds"}
+    assert Examples.read(found.cutoff, frame).costs.is_empty()
+    assert Examples.read(found.cutoff, frame, found.costs).costs.equals(found.costs)
+
+
+def slots(pairs: pl.DataFrame, rows: list[int], positions: list[int]) -> pl.DataFrame:
+    return pairs[rows].select("user_idx", "item_idx", position=pl.Series(positions, dtype=pl.Int32))
+
+
+def test_pairs_have_the_slot_in_which_they_were_shown_and_others_are_organic(
+    knowledge: Knowledge, candidates: pl.DataFrame
+) -> None:
+    honest = examples_of(knowledge, labels(candidates, [3, 12], [1.0, 1.0]))
+    elsewhere = slots(candidates, [0], [9]).with_columns(item_idx=pl.lit(4_000, pl.UInt32))
+    found = honest.with_positions(pl.concat([elsewhere, slots(candidates, [12, 2], [1, 6])]))
+    position = found.rows("sold").position
+    assert position is not None
+    assert position.tolist() == [0, 0, 6] + [0] * 9 + [1] + [0] * 7
+    assert found.pairs.drop("position").equals(honest.pairs)
+    np.testing.assert_array_equal(found.features, honest.features)  # a slot is no feature
+    again = Examples.read(found.cutoff, found.frame())
+    assert_frame_equal(again.pairs, found.pairs)
+    np.testing.assert_array_equal(again.features, found.features)
+
+
+def test_where_nothing_was_shown_there_are_no_positions(knowledge: Knowledge, candidates: pl.DataFrame) -> None:
+    found = examples_of(knowledge, labels(candidates, [3], [1.0])).with_positions(slots(candidates, [], []))
+    assert found.rows("sold").position is None
+    assert "position" not in found.frame().columns
+
+
+def test_rows_to_learn_from_keep_their_slots(knowledge: Knowledge, candidates: pl.DataFrame) -> None:
+    # Every pair is shown in the slot that its place among the 20 gives, so that slots name the rows.
+    found = examples_of(knowledge, labels(candidates, [3, 12], [1.0, 1.0]))
+    placed = found.with_positions(slots(candidates, list(range(20)), list(range(1, 21))))
+    rows = placed.training_rows("sold", knowledge.as_of, RankingSettings(n_negatives=2))
+    assert rows.position is not None
+    assert set(rows.position[rows.grade > 0].tolist()) == {4, 13}
+    np.testing.assert_array_equal(rows.features, found.features[rows.position - 1])
+
+
 def test_nobody_to_learn_from_can_be_kept_too(knowledge: Knowledge) -> None:
     pairs = pl.DataFrame(schema={"user_idx": pl.UInt32, "item_idx": pl.UInt32, "grade.sold": pl.Int32})
     nobody = Examples(knowledge.as_of, pairs, np.zeros((0, 3), np.float32))

@@ -1,5 +1,8 @@
 """Retrieval and features of one configuration, on the shared small world."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +10,16 @@ import pytest
 from recsys.candidates import Tables
 from recsys.errors import ConfigError
 from recsys.knowledge import Knowledge
-from recsys.recommender import Channel, Pick, RecommenderSettings, RetrievalSettings, TwoStage, source_of, two_stage
+from recsys.recommender import (
+    Channel,
+    Pick,
+    RecommenderSettings,
+    RetrievalSettings,
+    Stopwatch,
+    TwoStage,
+    source_of,
+    two_stage,
+)
 from recsys.tables import CandidateSet, Floats
 
 CHANNELS = (
@@ -126,3 +138,25 @@ def test_a_channel_names_a_variant_by_its_place(place: str, variant: str) -> Non
 def test_channels_that_cannot_serve_are_refused(channels: list[dict[str, object]], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         RecommenderSettings.parse({"retrieval": {"channels": channels}}, "here")
+
+
+def test_every_channel_is_timed_over_all_blocks_and_what_it_proposes_is_the_same(
+    tables: Tables, users: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Counting(Stopwatch):
+        @contextmanager
+        def measure(self, name: str) -> Iterator[None]:
+            asked.append(name)
+            with super().measure(name):
+                yield
+
+    (together,), _ = whole(STAGE, tables, users)
+    watch = Counting()
+    monkeypatch.setattr(two_stage, "USERS_PER_BLOCK", 16)  # 31 users
+    blocks = [candidates for candidates, _ in STAGE.blocks(tables, users, None, watch)]
+    assert asked == [channel.name for channel in CHANNELS] * 2
+    assert set(watch.seconds) == {channel.name for channel in CHANNELS}
+    assert min(watch.seconds.values()) > 0
+    np.testing.assert_array_equal(np.concatenate([block.keys for block in blocks]), together.keys)

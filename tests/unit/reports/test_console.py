@@ -3,8 +3,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from recsys.evaluation import EvaluationResults
-from recsys.reports import ladder_table
+from recsys.evaluation import ChannelFacts, EvaluationResults
+from recsys.reports import channel_table, ladder_table
 
 
 def printed(results: EvaluationResults) -> str:
@@ -32,3 +32,18 @@ def test_markup_in_names_is_shown_as_it_is(results: EvaluationResults) -> None:
 def test_a_rung_without_data_is_marked(results: EvaluationResults) -> None:
     empty = replace(results.rungs[2], has_data=False)
     assert "│ blend (no data) * │" in printed(replace(results, rungs=[*results.rungs[:2], empty]))
+
+
+def test_channels_stand_with_what_they_bring_and_cost_and_unknown_seconds_as_a_dash() -> None:
+    channels = [
+        ChannelFacts("[red]own", 0.5, 0.25, 0.125, 12.25, 1.5, 0.004),
+        ChannelFacts("popular", 0.2, 0.0, 0.01, 40.0, None, None),
+    ]
+    console = Console(width=160, file=StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(channel_table(channels))
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capture.get().splitlines() if "│" in line]
+    assert lines == [
+        ["[red]own", "0.5000", "0.2500", "0.1250", "12.2", "1.500", "0.004"],
+        ["popular", "0.2000", "0.0000", "0.0100", "40.0", "–", "–"],
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.evaluation import SERVED, EvaluationResults, RuleEffect
+from recsys.evaluation import SERVED, ChannelFacts, EvaluationResults, RuleEffect
 from recsys.recommender import RANKED
 from recsys.reports import render_report
 from recsys.reports.page import render_page
@@ -160,3 +160,17 @@ def test_effects_of_slate_rules_stand_there_where_a_rule_is_on(results: Evaluati
     row = next(row for row in rows if row[0] == "caps")
     assert row[1:6] == ["0.2000 0.2500 without", "– – without", "0.5000 – without", "– – without", "– – without"]
     assert row[-1] == "worse"
+
+
+def test_what_channels_bring_and_cost_is_shown_where_a_ranker_was_compared(results: EvaluationResults) -> None:
+    assert "What the channels bring" not in render_page(results)
+    channels = [
+        ChannelFacts("own", 0.5, 0.25, 0.125, 12.5, 1.5, 20.0),
+        ChannelFacts("a<b>", 0.2, 0.0, 0.01, 40.0, None, None),
+    ]
+    page = render_page(replace(results, channels=channels))
+    rows = rows_of(page)
+    assert ["own", "0.5000", "0.2500", "0.1250", "12.5", "1.500", "20.000"] in rows
+    assert ["a<b>", "0.2000", "0.0000", "0.0100", "40.0", "–", "–"] in rows
+    (table,) = [table for table in re.findall(r"<table>.*?</table>", page, flags=re.DOTALL) if "Volume" in table]
+    assert {len(row) for row in rows_of(table)} == {7}

@@ -6,7 +6,7 @@ The defaults make 5,000 users, 1,000 items and 180 days with about 500,000 event
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from recsys.settings import Duration, Instant, Settings
 
@@ -89,23 +89,33 @@ def _require_midnight(start: datetime) -> datetime:
 class ShopSettings(Settings):
     """A simulated shop; equal settings make equal bytes."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     seed: int = Field(default=0, ge=0)
+    """Of everything drawn."""
     start: Annotated[Instant, AfterValidator(_require_midnight)] = datetime(2024, 1, 1, tzinfo=UTC)
     """First instant, a UTC midnight."""
     n_users: Count = 5_000
+    """Users, at most 100 million."""
     n_items: Count = 1_000
+    """Items, at most 100 million."""
     n_days: Days = 180
+    """Days, at most 36,525."""
     n_categories: int = Field(default=12, gt=0)
+    """Categories, each of one of the kinds."""
     n_styles: int = Field(default=4, gt=0)
     """Styles cut across categories: a user has a taste for categories and a taste for styles."""
     markets: Annotated[tuple[Market, ...], Field(strict=False, min_length=1)] = MARKETS
+    """Name, share, clock and season of each market."""
     kinds: Annotated[tuple[CategoryKind, ...], Field(strict=False, min_length=1)] = KINDS
+    """Kinds of goods: how they are bought, bought again and sent back."""
 
     sessions_per_day: Positive = 0.15
     """Mean over users while they are active."""
     activity_spread: NonNegative = 1.0
     """Standard deviation of the log of a user's rate: the heavy tail of activity."""
     views_per_session: float = Field(default=2.5, ge=1.0)
+    """Mean views of a browsing session."""
     taste_spread: NonNegative = 1.4
     """Standard deviation of a user's log preferences; 0 makes all users alike."""
     drift: NonNegative = 0.15
@@ -133,6 +143,7 @@ class ShopSettings(Settings):
     shown_share: Share = 0.25
     """Share of sessions that begin with a slate of exposures."""
     slate_size: int = Field(default=6, gt=0, le=20)
+    """Items of a logged slate, at most 20."""
     position_bias: NonNegative = 1.0
     """Position p is examined with probability p to the power of minus this."""
     appeal: Share = 0.6

@@ -102,12 +102,12 @@ class LeakProbes:
         earlier, now = self._earlier(self.log), self._now(self.log)
         rankers = self._fit(earlier.examples)
         canaries, log = self._planted(self._altered(now, self.instants.as_of), now.user_ids)
-        other_now, labels = self._now(log, now.user_ids), self._labels(log)
+        other_now, came = self._now(log, now.user_ids), self._labelled(log)
         other_earlier = self._earlier(self._altered(earlier, self.instants.earlier), earlier.user_ids)
         who = [*now.user_ids, canaries.user, canaries.stranger]
         view, other_view = (look(one.subject, who, rankers, self.depth) for one in (now, other_now))
-        honest = _tables(earlier.table, earlier.subject.labels(), view)
-        blind = future_blind(honest, _tables(other_earlier.table, labels, other_view))
+        honest = _tables(earlier.table, earlier.subject, view)
+        blind = future_blind(honest, _tables(other_earlier.table, came, other_view))
         later = look(self._when_known(now.user_ids), who, rankers, self.depth)
         true, permuted = (Windows(a.examples, b.examples) for a, b in ((earlier, now), (other_earlier, other_now)))
         self.on_step("rankers, and the state night by night")
@@ -147,9 +147,9 @@ class LeakProbes:
         start = self.instants.as_of
         return plant(log, start, user_ids, self.rewards, since=self.instants.earlier)
 
-    def _labels(self, log: Log) -> pl.DataFrame:
-        """Return the labels from which rankers learn, as the log tells them by `as_of`."""
-        return self.system.learn(log, self.instants.earlier, self.instants.as_of).labels()
+    def _labelled(self, log: Log) -> Subject:
+        """Return what has the labels from which rankers learn, as the log tells them by `as_of`."""
+        return self.system.learn(log, self.instants.earlier, self.instants.as_of)
 
     def _when_known(self, user_ids: Sequence[str]) -> Subject:
         """Learn from the log with canaries, once they are known."""
@@ -183,13 +183,14 @@ class LeakProbes:
         log = Log(self.log.events, self.log.items)
         earlier, now = self._earlier(log), self._now(log)
         again = look(now.subject, who, rankers, self.depth)
-        same = future_blind(honest, _tables(earlier.table, earlier.subject.labels(), again))
+        same = future_blind(honest, _tables(earlier.table, earlier.subject, again))
         if same.passed:
             return blind
         text = f"the same log learned from twice differs too, so this says nothing of the future: {same.example}"
         return Finding(blind.probe, False, blind.showed, text)
 
 
-def _tables(training: pl.DataFrame, labels: pl.DataFrame, now: View) -> dict[str, pl.DataFrame]:
+def _tables(training: pl.DataFrame, came: Subject, now: View) -> dict[str, pl.DataFrame]:
     """Return by name all that must not depend on the future."""
-    return {"training features": training, "training labels": labels, **now.tables}
+    came_of = {"training labels": came.labels(), "training positions": came.positions()}
+    return {"training features": training, **came_of, **now.tables}

@@ -52,6 +52,10 @@ class Subject(Protocol):
         """Return the label window's `user_id`, `item_id` and `reward`, of known items; one row per pair."""
         ...
 
+    def positions(self) -> pl.DataFrame:
+        """Return `user_id`, `item_id` and the `position` in which the label window showed them; one row per pair."""
+        ...
+
     def propose(self, users: pl.DataFrame) -> tuple[CandidateSet, Floats]:
         """Return the users' candidates and their features, as for lists."""
         ...
@@ -115,9 +119,11 @@ class TrialSubject:
 
     def labels(self) -> pl.DataFrame:
         """Name the pairs of the target reward."""
-        users, items = self.trial.everyone, self.knowledge.history.items
-        named = self.trial.truth.join(users, on="user_idx").join(items, on="item_idx")
-        return named.select("user_id", "item_id", "reward").sort("user_id", "item_id")
+        return self._named(self.trial.truth, "reward")
+
+    def positions(self) -> pl.DataFrame:
+        """Name the pairs that were shown."""
+        return self._named(self.trial.shown, "position")
 
     def propose(self, users: pl.DataFrame) -> tuple[CandidateSet, Floats]:
         """Retrieve and compute features."""
@@ -133,7 +139,12 @@ class TrialSubject:
             self.trial.truths,
             cutoff=self.trial.fold.cutoff,
             exclude=self.trial.excluded(self.repeats, users),
-        )
+        ).with_positions(self.trial.shown)
+
+    def _named(self, pairs: pl.DataFrame, value: str) -> pl.DataFrame:
+        users, items = self.trial.everyone, self.knowledge.history.items
+        named = pairs.join(users, on="user_idx").join(items, on="item_idx")
+        return named.select("user_id", "item_id", value).sort("user_id", "item_id")
 
     def slates(self, users: pl.DataFrame, rankers: RankerSet, k: int) -> pl.DataFrame:
         """Make lists as a ranked plan does."""

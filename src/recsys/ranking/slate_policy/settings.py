@@ -29,8 +29,9 @@ class DiversitySettings(Settings):
     """Maximal marginal relevance; off at a relevance weight of 1.
 
     Attributes:
-        relevance_weight: lambda, the weight of relevance against 1 - lambda of likeness to what stands above.
-        by: when two items are alike: same category, same brand, or near vectors of the rung `content` or `factors`.
+        relevance_weight: lambda, the weight of relevance against 1 - lambda of likeness to what stands above; 1
+            is off.
+        by: when two items are alike: same `category`, same `brand`, or near vectors of the rung `content` or `factors`.
     """
 
     relevance_weight: float = Field(default=1.0, ge=0, le=1)
@@ -41,7 +42,7 @@ class FreshSettings(Settings):
     """A position that is kept for a new item; off without a position.
 
     Attributes:
-        position: 1-based.
+        position: the position that is kept for a new item, 1-based; none is off.
         younger_than: how long an item is new.
     """
 
@@ -54,6 +55,7 @@ class ExplorationSettings(Settings):
 
     Attributes:
         share: share of users whose lists are drawn; who they are follows from a hash of their ids and the seed.
+            0 is off.
         temperature: relevance, 1 for a user's best candidate and 0 for the last, is divided by it; low draws little.
         start: first position that is drawn.
         seed: of the draws, which also follow from user, item, position and the date of `as_of`.
@@ -70,11 +72,12 @@ class SlateSettings(Settings):
 
     Attributes:
         depth: candidates below the list from which rules may lift an item into it.
-        blocked: ids of items that no list shows.
+        blocked: ids of items that no list shows; `recommend` also heeds those of its own `--config`.
         blocked_file: text file with further such ids, one a line, read when a model is trained.
         rest: how long a list leaves out what the user had; without it nothing rests.
-        rest_of: category -> a rest of its own instead; 0s allows its items at once.
-        caps: limits on items of one kind.
+        rest_of: category -> a rest of its own instead; `0s` allows its items at once.
+        caps: tables with `most` items of one kind in the `first` positions (default `10`); the kind is `by` `category`
+            or `brand`.
         diversity: maximal marginal relevance.
         fresh: a position for a new item.
         exploration: random lists.
