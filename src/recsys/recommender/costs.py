@@ -5,6 +5,7 @@ They are measured, so that no two runs agree: they are reported beside what is l
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 from time import perf_counter
 
 import polars as pl
@@ -18,7 +19,7 @@ COST_DTYPES: dict[str, pl.DataType] = {
 
 
 class Stopwatch:
-    """Adds up how long work of some name took, by a monotonic clock, which tells no date.
+    """Adds up how long work of some name took in any thread, by a monotonic clock, which tells no date.
 
     Attributes:
         seconds: name -> seconds until now; on a busy machine these are more than the work alone takes.
@@ -26,13 +27,16 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._lock = Lock()
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
         """Add the time that the block takes; of a block that fails none is added."""
         start = perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+        spent = perf_counter() - start
+        with self._lock:
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
 
 def retrieval_costs(seconds: Mapping[str, float], n_users: int) -> pl.DataFrame:

@@ -4,7 +4,9 @@ The same functions serve training (at past cutoffs) and scoring (tonight): what 
 tables, and a candidate's features are looked up in those.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,8 +22,11 @@ from recsys.recommender.registry import RUNGS, RecommenderSettings
 from recsys.recommender.sources import pick_of, source_of
 from recsys.tables import CandidateSet, Floats
 
-USERS_PER_BLOCK = 4_000
+USERS_PER_BLOCK = 2_000
 """Users whose candidates are made and scored at once; it bounds memory."""
+
+_BLOCKS_AT_ONCE = 2
+"""Blocks that are made side by side: numpy, polars, FAISS and LightGBM let other threads work while they compute."""
 
 _SOURCE, _FEATURE = "retrieval", "features"
 
@@ -120,13 +125,27 @@ class TwoStage:
     def blocks(
         self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None, watch: Stopwatch | None = None
     ) -> Iterator[tuple[CandidateSet, Floats]]:
-        """Yield the candidates and features of some thousand users at a time; the arguments are as for candidates."""
-        for start in range(0, users.height, USERS_PER_BLOCK):
-            block = users.slice(start, USERS_PER_BLOCK)
-            hidden = None if exclude is None else exclude.join(block, on="user_idx", how="semi")
-            own = {name: _of_users(table, block["user_idx"]) for name, table in tables.items()}
-            candidates = self.candidates(own, block, hidden, watch)
-            yield candidates, self.matrix(own, candidates)
+        """Yield the candidates and features of some thousand users at a time, in their order.
+
+        A few blocks are made side by side and no more wait than are made, so that memory is bounded. The arguments are
+        those of `candidates`.
+        """
+        with ThreadPoolExecutor(_BLOCKS_AT_ONCE) as pool:
+            made: deque[Future[tuple[CandidateSet, Floats]]] = deque()
+            for start in range(0, users.height, USERS_PER_BLOCK):
+                made.append(pool.submit(self._block, tables, users.slice(start, USERS_PER_BLOCK), exclude, watch))
+                if len(made) > _BLOCKS_AT_ONCE:
+                    yield made.popleft().result()
+            while made:
+                yield made.popleft().result()
+
+    def _block(
+        self, tables: Tables, users: pl.DataFrame, exclude: pl.DataFrame | None, watch: Stopwatch | None
+    ) -> tuple[CandidateSet, Floats]:
+        hidden = None if exclude is None else exclude.join(users, on="user_idx", how="semi")
+        own = {name: _of_users(table, users["user_idx"]) for name, table in tables.items()}
+        candidates = self.candidates(own, users, hidden, watch)
+        return candidates, self.matrix(own, candidates)
 
 
 def _under(tables: Tables, prefix: str) -> dict[str, pl.DataFrame]:
