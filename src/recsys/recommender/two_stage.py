@@ -79,7 +79,7 @@ class TwoStage:
         tables: dict[str, pl.DataFrame] = {}
         for channel, pick in self.picks.items():
             learned = fitted(pick) if fitted else self.sources[channel].fit(knowledge)
-            tables |= {f"{_SOURCE}.{channel}.{name}": table for name, table in learned.items()}
+            tables |= {f"{channel_prefix(channel)}{name}": table for name, table in learned.items()}
         for group in self.groups:
             tables |= {f"{_FEATURE}.{group.name}.{name}": table for name, table in group.fit(knowledge).items()}
         return tables
@@ -94,7 +94,7 @@ class TwoStage:
         """
         retrieval = self.settings.retrieval
         proposals = {
-            name: source.retrieve(_under(tables, f"{_SOURCE}.{name}."), users, retrieval.depth, exclude)
+            name: source.retrieve(_under(tables, channel_prefix(name)), users, retrieval.depth, exclude)
             for name, source in self.sources.items()
         }
         quotas = {channel.name: channel.quota for channel in retrieval.channels}
@@ -106,7 +106,7 @@ class TwoStage:
         names: list[str] = []
         for group in self.groups:
             # A group that is named after a channel reads that channel's vectors beside its own tables.
-            known = _under(tables, f"{_SOURCE}.{group.name}.") | _under(tables, f"{_FEATURE}.{group.name}.")
+            known = _under(tables, channel_prefix(group.name)) | _under(tables, f"{_FEATURE}.{group.name}.")
             columns += group.compute(known, candidates)
             names += [feature.name for feature in group.features]
         columns += [rank_within(columns[names.index(name)], candidates) for name in self._strong]
@@ -121,6 +121,11 @@ class TwoStage:
             hidden = None if exclude is None else exclude.join(block, on="user_idx", how="semi")
             candidates = self.candidates(tables, block, hidden)
             yield candidates, self.matrix(tables, candidates)
+
+
+def channel_prefix(channel: str) -> str:
+    """Return what the names of a channel's tables start with."""
+    return f"{_SOURCE}.{channel}."
 
 
 def _under(tables: Tables, prefix: str) -> dict[str, pl.DataFrame]:
