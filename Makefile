@@ -53,6 +53,7 @@ bench: $(READY)  ## Measure speed and memory against named baselines
 	$(BIN)/python -m benchmarks.state_update
 	$(BIN)/python -m benchmarks.evaluate_million
 	$(BIN)/python -m benchmarks.score_users
+	$(BIN)/python -m benchmarks.warm_start
 
 lock: $(READY)  ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet pip-tools

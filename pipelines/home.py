@@ -31,8 +31,9 @@ _TRAINING_ONLY = {
 }
 """Settings of the ranker that do not change its examples, so that those are kept when they change."""
 
-_LATER: Mapping[str, set[str] | bool] = {"ranking": _TRAINING_ONLY, "slate": True}
-"""Settings of the recommender that do not change examples: those, and the rules of the final list."""
+_LATER: Mapping[str, set[str] | bool] = {"ranking": _TRAINING_ONLY, "slate": True, "n_warm_iterations": True}
+"""Settings of the recommender that do not change examples: those, the rules of the final list, and warm starts, which
+only the model itself has."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""`recsys recommend`: write every user's list, as of the model's own instant."""
+"""`recsys recommend`: write every user's list, as of the model's own instant or a later one."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +9,16 @@ import polars as pl
 import pyarrow.parquet as pq
 import typer
 
-from pipelines.configuration import read_config
+from pipelines.configuration import Config, read_config
 from pipelines.console import emit, progress, say
-from pipelines.options import ConfigOption, HomeOption, JsonOption
+from pipelines.home import Home
+from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
 from pipelines.train import Repeats
 from recsys.errors import ConfigError, DataError, SchemaError
 from recsys.ranking.slate_policy import blocked_ids
-from recsys.recommender import Model, load
+from recsys.recommender import Manifest, Model, load, refresh, require_earlier
 from recsys.replacing import replacing_file
+from recsys.timeline import format_instant, parse_instant
 
 
 def recommend(
@@ -28,18 +31,67 @@ def recommend(
     repeats: Annotated[
         Repeats, typer.Option(help="May lists hold what a user had? auto: as the model decided.")
     ] = "auto",
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Make lists from what was known before this instant, without training. [default: the model's own]"
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Write every user's list, by the rules of the model; items that the config blocks by now are left out too."""
-    also_blocked = blocked_ids(read_config(config).recommender.slate)
+    settings = read_config(config)
+    also_blocked = blocked_ids(settings.recommender.slate)
     _keep_inputs(out, model, (users, config))
-    fitted = load(model).blocking(also_blocked)
+    fitted = load(model)
+    if as_of is not None:
+        fitted = _refreshed(fitted, Home(home_of(config, home), settings), parse_instant(as_of, "--as-of"))
+    fitted = fitted.blocking(also_blocked)
     _say_unknown(fitted, also_blocked)
     ids = _user_ids(users)
     n_users, n_rows = _write(fitted, ids, k, None if repeats == "auto" else repeats, out)
     say(f"{out}: {n_rows:,} rows for {n_users:,} users, {fitted.manifest.plan.rung} as of {fitted.as_of:%Y-%m-%d}")
     if json:
-        emit({"out": str(out), "users": n_users, "rows": n_rows, "rung": fitted.manifest.plan.rung})
+        emit({"out": str(out), "users": n_users, "rows": n_rows, **_facts(fitted)})
+
+
+def _refreshed(model: Model, place: Home, as_of: datetime) -> Model:
+    """Bring a model to a later instant, and say how much is new since it was learned.
+
+    Raises:
+        LeakageError: if the model was learned as of a later instant.
+        ConfigError: if the home is read with other rewards or another state than the model's.
+    """
+    require_earlier(model, as_of)
+    _require_same_reading(model.manifest, place.config)
+    knowledge = place.knowledge(as_of)
+    later = refresh(model, knowledge, log_version=place.log_version, item_version=place.item_version)
+    new = {
+        f"{name}s": getattr(later, f"{name}s").join(getattr(model, f"{name}s"), on=f"{name}_id", how="anti").height
+        for name in ("user", "item")
+    }
+    say(f"new since the model of {format_instant(model.as_of)}: {new['users']:,} users and {new['items']:,} items")
+    return later
+
+
+def _require_same_reading(manifest: Manifest, config: Config) -> None:
+    """Refuse a configuration under which the log says something else than what the model learned."""
+    sections = {"rewards": config.rewards, "state": config.state}
+    other = [name for name, section in sections.items() if getattr(manifest, name) != section]
+    if other:
+        raise ConfigError(
+            f"--config: {len(other)} section(s) differ from what the model was trained with; first: [{other[0]}]; name "
+            "the configuration of the model, or train it again"
+        )
+
+
+def _facts(model: Model) -> dict[str, object]:
+    origin = model.manifest.refreshed_from
+    return {
+        "rung": model.manifest.plan.rung,
+        "as_of": format_instant(model.as_of),
+        "learned_as_of": format_instant(origin.as_of if origin else model.as_of),
+    }
 
 
 def _say_unknown(model: Model, blocked: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from recsys.candidates import CandidateSource
+from recsys.candidates import CandidateSource, ContinuedSource
 from recsys.knowledge import Knowledge, gather
 from recsys.ranking import RANKERS, FittedRanker, RankerName, Rows
 from recsys.recommender import (
@@ -232,3 +232,20 @@ def test_a_source_never_proposes_more_than_k_nor_a_pair_twice(pick: Pick, knowle
     assert proposed.group_by("user_idx").len().filter(pl.col("len") > 7).is_empty()
     assert proposed.select("user_idx", "item_idx").is_unique().all()
     assert proposed["score"].is_finite().all()
+
+
+CONTINUED = [pick for pick in picks() if isinstance(source_of(pick, SETTINGS), ContinuedSource)]
+
+
+@pytest.mark.parametrize("pick", CONTINUED, ids=lambda pick: f"{pick.rung}_{pick.variant}".replace(" ", "_"))
+def test_a_source_that_goes_on_learns_tables_of_the_same_kind(pick: Pick, knowledge: Knowledge) -> None:
+    source = source_of(pick, SETTINGS)
+    assert isinstance(source, ContinuedSource)
+    learned = source.fit(knowledge)
+    before = copied(learned)
+    for go_on in (source.refit, source.refresh):
+        tables = go_on(knowledge, learned)
+        assert {name: table.schema for name, table in tables.items()} == {n: t.schema for n, t in learned.items()}
+        assert tables["users"]["user_idx"].to_list() == learned["users"]["user_idx"].to_list()
+        assert copied(go_on(knowledge, learned)) == copied(tables)
+    assert copied(learned) == before  # what was learned earlier is unchanged

@@ -1,7 +1,8 @@
 """Candidate sources: each learns from what is known at `as_of` and proposes items for users."""
 
-from recsys.candidates.blend import DEPTH, Blend, Part, add_weighted, side_by_side
+from recsys.candidates.blend import DEPTH, Blend, Part, add_weighted, part_prefix, side_by_side
 from recsys.candidates.covisits import CoVisits
+from recsys.candidates.factors import Factors
 from recsys.candidates.item_index import IndexSettings, ItemIndex
 from recsys.candidates.item_lists import (
     AllTimePopularity,
@@ -18,8 +19,8 @@ from recsys.candidates.merge import merge
 from recsys.candidates.neighbours import UserNeighbours
 from recsys.candidates.personal import PersonalHistory, Repurchase
 from recsys.candidates.segments import CategoryPopularity, MarketPopularity
-from recsys.candidates.source import CandidateSource, Tables, best_for_all, best_per_user
-from recsys.candidates.vectors import Content, Factors, nearest_items
+from recsys.candidates.source import CandidateSource, ContinuedSource, Tables, best_for_all, best_per_user
+from recsys.candidates.vectors import Content, nearest_items
 
 __all__ = [
     "DEPTH",
@@ -30,6 +31,7 @@ __all__ = [
     "CategoryPopularity",
     "CoVisits",
     "Content",
+    "ContinuedSource",
     "DecayedPopularity",
     "Factors",
     "IndexSettings",
@@ -51,5 +53,6 @@ __all__ = [
     "best_per_user",
     "merge",
     "nearest_items",
+    "part_prefix",
     "side_by_side",
 ]

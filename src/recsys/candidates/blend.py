@@ -43,7 +43,7 @@ class Blend:
 
     def join(self, fitted: Sequence[Tables], ties: pl.DataFrame) -> Tables:
         """Put the tables of the parts, in their order, under names with the part's position."""
-        tables = {f"{i}.{name}": table for i, part in enumerate(fitted) for name, table in part.items()}
+        tables = {f"{part_prefix(i)}{name}": table for i, part in enumerate(fitted) for name, table in part.items()}
         return {**tables, "ties": ties}
 
     def retrieve(
@@ -85,6 +85,11 @@ def add_weighted(wide: pl.DataFrame, weights: Sequence[float]) -> pl.DataFrame:
     return wide.select("user_idx", "item_idx", score=score).filter(pl.col("score") > 0)
 
 
+def part_prefix(position: int) -> str:
+    """Return what the names of a part's tables start with."""
+    return f"{position}."
+
+
 def _tables_of(tables: Tables, position: int) -> Tables:
-    prefix = f"{position}."
+    prefix = part_prefix(position)
     return {name.removeprefix(prefix): table for name, table in tables.items() if name.startswith(prefix)}

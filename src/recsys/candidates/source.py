@@ -1,7 +1,7 @@
 """What a candidate source is, and the two operations that all of them share."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -40,6 +40,22 @@ class CandidateSource(Protocol):
             One row per (`user_idx`, `item_idx`) with `score`; at most `k` a user. Users about whom the source knows
             nothing are absent.
         """
+        ...
+
+
+@runtime_checkable
+class ContinuedSource(CandidateSource, Protocol):
+    """A source that can go on from what it learned at an earlier instant.
+
+    The earlier tables are numbered as `knowledge` numbers users and items; rows of ids that it does not know are gone.
+    """
+
+    def refit(self, knowledge: Knowledge, earlier: Tables) -> Tables:
+        """Learn from what is known at `knowledge.as_of`, starting from what was learned earlier."""
+        ...
+
+    def refresh(self, knowledge: Knowledge, earlier: Tables) -> Tables:
+        """Keep what was learned of items, and place the users of `knowledge.as_of` among them."""
         ...
 
 

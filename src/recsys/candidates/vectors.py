@@ -1,11 +1,10 @@
-"""Sources that compare vectors: matrix factors and item content, both searched through one index."""
+"""Items near a user in a space of vectors: one search for all of them, and the vectors of item content."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
 import polars as pl
-from implicit.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.decomposition import TruncatedSVD
@@ -20,64 +19,6 @@ from recsys.tables import Floats, UInts, find, keys_of, matrix_of, vectors_table
 
 NOTHING = pl.DataFrame(schema={"user_idx": pl.UInt32, "item_idx": pl.UInt32, "score": pl.Float64})
 """An empty answer."""
-
-
-@dataclass(frozen=True)
-class Factors:
-    """Matrix factors by implicit alternating least squares on decayed confidences.
-
-    A pair's confidence is 1 + alpha x its decayed mass at `half_life`, or x the number of its rewarded events where the
-    half-life is None; every other pair has confidence 1 in 0. Without decay the vectors know what goes together over
-    the whole log, which decayed ones forget; with it they know what is wanted now.
-
-    Source:
-        Hu, Koren & Volinsky 2008, doi:10.1109/ICDM.2008.22; solved by `implicit` with conjugate gradients.
-    """
-
-    name: str
-    half_life: timedelta | None
-    n_factors: int = 64
-    n_iterations: int = 12
-    alpha: float = 10.0
-    regularization: float = 0.05
-    index: IndexSettings = field(default_factory=IndexSettings)
-
-    def fit(self, knowledge: Knowledge) -> Tables:
-        """Factorise from a seeded start."""
-        pairs = self._confidences(knowledge)
-        history = knowledge.history
-        shape = (history.users.height, history.items.height)
-        places = (pairs["user_idx"].to_numpy(), pairs["item_idx"].to_numpy())
-        matrix = sparse.csr_matrix((pairs["mass"].to_numpy().astype(np.float32), places), shape=shape)
-        with threadpool_limits(1, "blas"):  # `implicit` warns already when it is made
-            model = AlternatingLeastSquares(
-                factors=self.n_factors,
-                regularization=self.regularization,
-                alpha=self.alpha,
-                iterations=self.n_iterations,
-                random_state=0,
-                num_threads=0,
-            )
-            model.fit(matrix, show_progress=False)
-        has = np.diff(matrix.indptr) > 0
-        user_idx = np.flatnonzero(has).astype(np.uint32)
-        available = knowledge.available["item_idx"].to_numpy()
-        return {
-            "users": vectors_table("user_idx", user_idx, np.asarray(model.user_factors)[has]),
-            "items": vectors_table("item_idx", available, np.asarray(model.item_factors)[available]),
-        }
-
-    def _confidences(self, knowledge: Knowledge) -> pl.DataFrame:
-        if self.half_life is not None:
-            return knowledge.decayed("user_item", self.half_life)
-        count = pl.col(f"n_reward_{knowledge.target}").cast(pl.Float64)
-        return knowledge.grain("user_item").select("user_idx", "item_idx", mass=count).filter(pl.col("mass") > 0)
-
-    def retrieve(
-        self, tables: Tables, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None = None
-    ) -> pl.DataFrame:
-        """Search the items nearest to each user's vector."""
-        return nearest_items(tables, users, k, exclude, self.index)
 
 
 @dataclass(frozen=True)

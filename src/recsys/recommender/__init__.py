@@ -1,9 +1,10 @@
 """The assembled system: the ladder's registry, plans, and models that make every user's list."""
 
 from recsys.recommender.costs import COST_DTYPES, Stopwatch
+from recsys.recommender.earlier import Earlier, continued_picks, refresh, require_earlier
 from recsys.recommender.examples import Examples, build_examples
 from recsys.recommender.fitted import LAST_RESORT, FittedPlan, any_item_ranking, seen_pairs
-from recsys.recommender.model import FORMAT, Manifest, Model, fit, load, save
+from recsys.recommender.model import FORMAT, Manifest, Model, Origin, fit, load, save
 from recsys.recommender.pick import Pick
 from recsys.recommender.plan import BLEND, Plan
 from recsys.recommender.plan_source import source_of_plan
@@ -24,11 +25,13 @@ __all__ = [
     "RANKED",
     "RUNGS",
     "Channel",
+    "Earlier",
     "Examples",
     "Family",
     "FittedPlan",
     "Manifest",
     "Model",
+    "Origin",
     "Pick",
     "Plan",
     "Ranked",
@@ -41,10 +44,13 @@ __all__ = [
     "TwoStage",
     "any_item_ranking",
     "build_examples",
+    "continued_picks",
     "fit",
     "fit_policy",
     "full_slates",
     "load",
+    "refresh",
+    "require_earlier",
     "save",
     "scored_pairs",
     "seen_pairs",

@@ -17,17 +17,20 @@ from recsys.knowledge import Knowledge
 from recsys.ranking.slate_policy import SlatePolicy, blocked_items
 from recsys.recommender.fitted import LAST_RESORT, USERS_PER_CHUNK, FittedPlan, any_item_ranking, seen_pairs
 from recsys.recommender.plan import BLEND, Plan
-from recsys.recommender.plan_source import source_of_plan
+from recsys.recommender.plan_source import learn_plan
 from recsys.recommender.ranked import RankerSet
 from recsys.recommender.ranking_plan import RANKED
 from recsys.recommender.registry import RUNGS, RecommenderSettings
 from recsys.recommender.slate_rules import fit_policy
 from recsys.recommender.sources import source_of
+from recsys.recommender.two_stage import Fitted
 from recsys.replacing import replacing_folder
+from recsys.rewards import RewardSettings
 from recsys.settings import Instant, Settings
+from recsys.state import StateSettings
 from recsys.tables import PROPENSITY, SLATE_DTYPES
 
-FORMAT = 3
+FORMAT = 4
 """Version of the folder's layout; another one is refused."""
 
 _OWN_TABLES = ("fallback", "last_resort", "users", "items", "seen")
@@ -35,6 +38,13 @@ _OWN_TABLES = ("fallback", "last_resort", "users", "items", "seen")
 its lists learned as `slate.<name>`."""
 
 _LEARNED, _SLATE = "source.", "slate."
+
+
+class Origin(Settings):
+    """An earlier model that a model went on from."""
+
+    as_of: Instant
+    config_digest: str
 
 
 class Manifest(Settings):
@@ -46,9 +56,13 @@ class Manifest(Settings):
         log_version: version of the event log that was read.
         item_version: version of the item table that was read; null where there is none.
         config_digest: SHA-256 of the resolved configuration.
+        rewards: the reward definitions of what was learned.
+        state: half-lives and co-visits of what was learned.
         settings: the recommender's settings, which name the variants of the plan.
         plan: what makes the lists.
         tables: names of the model's tables, sorted; `fit` fills them in and `load` finds exactly these.
+        warm_start: the model from whose vectors learning started; None from nothing.
+        refreshed_from: the model that was brought to a later instant without training; None where it was trained.
     """
 
     format: int
@@ -56,9 +70,13 @@ class Manifest(Settings):
     log_version: int | None
     item_version: int | None = None
     config_digest: str
+    rewards: RewardSettings = RewardSettings()
+    state: StateSettings = StateSettings()
     settings: RecommenderSettings
     plan: Plan
     tables: tuple[str, ...] = ()
+    warm_start: Origin | None = None
+    refreshed_from: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -158,22 +176,26 @@ class Model:
         )
 
 
-def fit(knowledge: Knowledge, manifest: Manifest, rankers: RankerSet | None = None) -> Model:
+def fit(
+    knowledge: Knowledge, manifest: Manifest, rankers: RankerSet | None = None, fitted: Fitted | None = None
+) -> Model:
     """Learn what a plan needs from what is known at its `as_of`, and name its tables in the manifest.
 
     Args:
         knowledge: everything known at `as_of`.
         manifest: what the model is to be.
         rankers: fitted on earlier windows, for a plan that ranks.
+        fitted: what learns a variant; by default from nothing, from what is known.
     """
     history, settings, plan = knowledge.history, manifest.settings, manifest.plan
-    learned = source_of_plan(plan, settings, rankers).fit(knowledge)
-    slate = fit_policy(knowledge, settings).tables
+    learn = fitted or (lambda pick: source_of(pick, settings).fit(knowledge))
+    learned = learn_plan(plan, settings, rankers, knowledge, learn)
+    slate = fit_policy(knowledge, settings, learn).tables
     names = sorted([*_OWN_TABLES, *_prefixed(learned, _LEARNED), *_prefixed(slate, _SLATE)])
     return Model(
         manifest=manifest.model_copy(update={"tables": tuple(names)}),
         tables=learned,
-        fallback=source_of(plan.fallback, settings).fit(knowledge)["ranking"],
+        fallback=learn(plan.fallback)["ranking"],
         last_resort=any_item_ranking(knowledge, settings),
         users=history.users.select("user_idx", "user_id", "market"),
         items=history.items.select("item_idx", "item_id"),

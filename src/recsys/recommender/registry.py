@@ -60,6 +60,7 @@ class RecommenderSettings(Settings):
         covisit_half_lives: for co-visits; each must be one of the state's co-visit half-lives.
         seed_half_life: how fast a user's items lose weight as co-visit seeds.
         n_factors: length of content vectors and of decayed matrix factors; those without decay are twice as long.
+        n_warm_iterations: turns of matrix factors that start from an earlier model's; from nothing they take 12.
         index: how the nearest vectors of `content` and `factors` are searched.
         season_window: length of the same season last year.
         arrival_window: how long an item is new.
@@ -95,6 +96,7 @@ class RecommenderSettings(Settings):
     covisit_half_lives: Spans = (timedelta(days=30), timedelta(days=180))
     seed_half_life: Span = timedelta(days=7)
     n_factors: int = Field(default=64, ge=2)
+    n_warm_iterations: int = Field(default=4, ge=1)
     index: IndexSettings = IndexSettings()
     season_window: Span = timedelta(days=28)
     arrival_window: Span = timedelta(days=30)
@@ -220,7 +222,10 @@ def _together(name: str, settings: RecommenderSettings) -> dict[str, CandidateSo
 def _factors(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
     half_lives = {_half(h): (h, settings.n_factors) for h in settings.taste_half_lives}
     lives: dict[str, tuple[timedelta | None, int]] = {**half_lives, "no decay": (None, 2 * settings.n_factors)}
-    return {variant: Factors(name, h, n, index=settings.index) for variant, (h, n) in lives.items()}
+    warm = settings.n_warm_iterations
+    return {
+        variant: Factors(name, h, n, index=settings.index, n_warm_iterations=warm) for variant, (h, n) in lives.items()
+    }
 
 
 def _neighbours(name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:

@@ -85,7 +85,7 @@ class TwoStage:
         tables: dict[str, pl.DataFrame] = {}
         for channel, pick in self.picks.items():
             learned = fitted(pick) if fitted else self.sources[channel].fit(knowledge)
-            tables |= {f"{_SOURCE}.{channel}.{name}": table for name, table in learned.items()}
+            tables |= {f"{channel_prefix(channel)}{name}": table for name, table in learned.items()}
         for group in self.groups:
             tables |= {f"{_FEATURE}.{group.name}.{name}": table for name, table in group.fit(knowledge).items()}
         return {name: _by_user(table) for name, table in tables.items()}
@@ -105,7 +105,7 @@ class TwoStage:
         proposals = {}
         for name, source in self.sources.items():
             with watch.measure(name):
-                learned = _under(tables, f"{_SOURCE}.{name}.")
+                learned = _under(tables, channel_prefix(name))
                 proposals[name] = source.retrieve(learned, users, retrieval.depth, exclude)
         quotas = {channel.name: channel.quota for channel in retrieval.channels}
         return merge(proposals, quotas=quotas, n_candidates=retrieval.n_candidates)
@@ -116,7 +116,7 @@ class TwoStage:
         names: list[str] = []
         for group in self.groups:
             # A group that is named after a channel reads that channel's vectors beside its own tables.
-            known = _under(tables, f"{_SOURCE}.{group.name}.") | _under(tables, f"{_FEATURE}.{group.name}.")
+            known = _under(tables, channel_prefix(group.name)) | _under(tables, f"{_FEATURE}.{group.name}.")
             columns += group.compute(known, candidates)
             names += [feature.name for feature in group.features]
         columns += [rank_within(columns[names.index(name)], candidates) for name in self._strong]
@@ -146,6 +146,11 @@ class TwoStage:
         own = {name: _of_users(table, users["user_idx"]) for name, table in tables.items()}
         candidates = self.candidates(own, users, hidden, watch)
         return candidates, self.matrix(own, candidates)
+
+
+def channel_prefix(channel: str) -> str:
+    """Return what the names of a channel's tables start with."""
+    return f"{_SOURCE}.{channel}."
 
 
 def _under(tables: Tables, prefix: str) -> dict[str, pl.DataFrame]:
