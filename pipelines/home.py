@@ -27,12 +27,18 @@ _TRAINING_ONLY = {
     "n_negatives",
     "window_half_life",
     "objectives",
+    "boosting",
     "seed",
 }
 """Settings of the ranker that do not change its examples, so that those are kept when they change."""
 
-_LATER: Mapping[str, set[str] | bool] = {"ranking": _TRAINING_ONLY, "slate": True}
-"""Settings of the recommender that do not change examples: those, and the rules of the final list."""
+_LATER: Mapping[str, set[str] | bool] = {
+    "ranking": _TRAINING_ONLY,
+    "slate": True,
+    "tuned": True,
+    "tuned_as_of": True,
+}
+"""Settings of the recommender that do not change examples: those, tuned variants, and the rules of the final list."""
 
 
 @dataclass(frozen=True)

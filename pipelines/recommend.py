@@ -8,10 +8,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import typer
 
-from pipelines.configuration import read_config
+from pipelines.configuration import Repeats, read_config
 from pipelines.console import emit, progress, say
 from pipelines.options import ConfigOption, HomeOption, JsonOption
-from pipelines.train import Repeats
 from recsys.errors import ConfigError, DataError, SchemaError
 from recsys.ranking.slate_policy import blocked_ids
 from recsys.recommender import Model, load

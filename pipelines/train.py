@@ -3,21 +3,19 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from pipelines.configuration import Config, read_config
+from pipelines.configuration import Repeats, read_config, with_choices
 from pipelines.console import emit, progress, say
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
-from recsys.evaluation import EvaluationSettings, Selection, choose
+from recsys.evaluation import Selection, choose
 from recsys.recommender import FORMAT, Manifest, fit, save
 from recsys.replacing import require_replaceable_folder
 from recsys.settings import Settings
 from recsys.timeline import format_instant, parse_instant
-
-Repeats = Literal["auto", "allow", "exclude"]
 
 
 def train(
@@ -30,7 +28,7 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Learn from what was known before an instant."""
-    settings = _with_choices(read_config(config), horizon, repeats)
+    settings = with_choices(read_config(config), horizon, repeats)
     require_replaceable_folder(out, marker="model.json")
     place = Home(home_of(config, home), settings)
     instant = parse_instant(as_of, "--as-of")
@@ -49,17 +47,6 @@ def train(
     say(f"{out}: {selection.winner} as of {format_instant(instant)}: {selection.describe()}")
     if json:
         emit({"model": str(out), "rung": selection.winner, **_facts(selection, manifest)})
-
-
-def _with_choices(config: Config, horizon: str | None, repeats: Repeats) -> Config:
-    """Let the command line override two settings."""
-    recommender, evaluation = config.recommender, config.evaluation
-    if repeats != "auto":
-        recommender = recommender.model_copy(update={"repeats": repeats})
-    if horizon is not None:
-        given = EvaluationSettings.parse({"horizon": horizon}, "--horizon")
-        evaluation = evaluation.model_copy(update={"horizon": given.horizon})
-    return config.model_copy(update={"recommender": recommender, "evaluation": evaluation})
 
 
 def _select(place: Home, as_of: datetime) -> Selection:

@@ -13,6 +13,7 @@ from recsys.recommender.retrieval_settings import Channel, RetrievalSettings
 from recsys.recommender.slate_rules import fit_policy
 from recsys.recommender.slates import full_slates
 from recsys.recommender.sources import source_of
+from recsys.recommender.spaces import parameters_of, with_parameters
 from recsys.recommender.two_stage import TwoStage
 
 __all__ = [
@@ -42,10 +43,12 @@ __all__ = [
     "fit_policy",
     "full_slates",
     "load",
+    "parameters_of",
     "save",
     "scored_pairs",
     "seen_pairs",
     "source_of",
     "source_of_plan",
     "standardised",
+    "with_parameters",
 ]
