@@ -1,7 +1,8 @@
-"""What of a method can be tuned, and the values that are tried: declared beside the method, listed in docs/tuning.md.
+"""The search space of a method: what of it can be tuned, and the values that are tried.
 
-Every space is a finite, ordered grid, so that what was found can be read and typed, and a small one can be tried in
-full. A configuration writes durations as text (`30d`) and the absence of decay as `none`.
+It is declared beside the method and listed in docs/tuning.md. Every space is a finite, ordered grid, so that what was
+found can be read and typed, and a small one can be tried in full. A configuration writes durations as text (`30d`) and
+the absence of decay as `none`.
 """
 
 from collections.abc import Iterable, Mapping
