@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.configuration import read_config
+from recsys.ranking import BoostingSettings
 from recsys.recommender import RANKED, RUNGS, load, parameters_of
 
 CONFIG = """# A shop that is tuned.
@@ -93,6 +94,16 @@ def test_train_takes_it_and_the_tuned_variant_competes(place: Path, capsys: pyte
     said = json.loads(capsys.readouterr().out)
     assert said["scores_on_earlier_windows"]["personal"] == pytest.approx(found["after"], abs=1e-12)
     assert load(place / "model").manifest.settings == config.recommender
+
+
+def test_training_with_tuned_settings_makes_no_candidates_and_features_again(place: Path) -> None:
+    kept = place / "home/cache/examples"
+    before = {path.name for path in kept.iterdir()}
+    assert len(before) == 3
+    assert read_config(place / "tuned.toml").recommender.ranking.boosting != BoostingSettings()
+    words: list[str | Path] = ["train", "-c", place / "tuned.toml", "--home", place / "home", "--as-of", AS_OF]
+    assert run(*words, "--out", place / "all") == 0
+    assert {path.name for path in kept.iterdir()} == before
 
 
 def test_the_same_seed_writes_the_same_bytes_and_the_table_says_what_was_tried(
