@@ -19,6 +19,7 @@ from pipelines.profile import profile
 from pipelines.recommend import recommend
 from pipelines.simulate import simulate
 from pipelines.train import train
+from pipelines.tune import tune
 from pipelines.verify import verify
 from recsys.errors import RecsysError
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (simulate, ingest, compact, profile, init, train, recommend, evaluate, lookup, verify):
+for verb in (simulate, ingest, compact, profile, init, tune, train, recommend, evaluate, lookup, verify):
     app.command()(verb)
 
 

@@ -1,7 +1,7 @@
 """The whole configuration of a run: one section per component, each with its own model and defaults."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -13,6 +13,9 @@ from recsys.rewards import RewardSettings
 from recsys.settings import Settings
 from recsys.state import StateSettings
 from recsys.timeline import format_duration
+
+Repeats = Literal["auto", "allow", "exclude"]
+"""May lists hold what a user had, as the command line says it; `auto` leaves it to the configuration."""
 
 
 class Config(Settings):
@@ -28,7 +31,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
         counters = self.recommender.counter_half_lives - set(self.state.half_lives)
-        covisits = set(self.recommender.covisit_half_lives) - set(self.state.covisits.half_lives)
+        covisits = self.recommender.pair_half_lives - set(self.state.covisits.half_lives)
         problems = [
             f"{section} lacks {', '.join(format_duration(h) for h in sorted(missing))}, which [recommender] reads"
             for section, missing in (("state.half_lives", counters), ("state.covisits.half_lives", covisits))
@@ -50,3 +53,18 @@ def read_config(path: Path) -> Config:
         ConfigError: if the file is missing or any setting is unknown or wrong.
     """
     return Config.read(path)
+
+
+def with_choices(config: Config, horizon: str | None, repeats: Repeats) -> Config:
+    """Let the command line override two settings.
+
+    Raises:
+        ConfigError: if the horizon is no duration.
+    """
+    recommender, evaluation = config.recommender, config.evaluation
+    if repeats != "auto":
+        recommender = recommender.model_copy(update={"repeats": repeats})
+    if horizon is not None:
+        given = EvaluationSettings.parse({"horizon": horizon}, "--horizon")
+        evaluation = evaluation.model_copy(update={"horizon": given.horizon})
+    return config.model_copy(update={"recommender": recommender, "evaluation": evaluation})

@@ -27,13 +27,20 @@ _TRAINING_ONLY = {
     "n_negatives",
     "window_half_life",
     "objectives",
+    "boosting",
     "seed",
 }
 """Settings of the ranker that do not change its examples, so that those are kept when they change."""
 
-_LATER: Mapping[str, set[str] | bool] = {"ranking": _TRAINING_ONLY, "slate": True, "n_warm_iterations": True}
-"""Settings of the recommender that do not change examples: those, the rules of the final list, and warm starts, which
-only the model itself has."""
+_LATER: Mapping[str, set[str] | bool] = {
+    "ranking": _TRAINING_ONLY,
+    "slate": True,
+    "tuned": True,
+    "tuned_as_of": True,
+    "n_warm_iterations": True,
+}
+"""Settings of the recommender that do not change examples: those, the rules of the final list, tuned variants, and warm
+starts, which only the model itself has."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import polars as pl
 import pyarrow.parquet as pq
 import typer
 
-from pipelines.configuration import Config, read_config
+from pipelines.configuration import Config, Repeats, read_config
 from pipelines.console import emit, progress, say
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
-from pipelines.train import Repeats
 from recsys.errors import ConfigError, DataError, SchemaError
 from recsys.ranking.slate_policy import blocked_ids
 from recsys.recommender import Manifest, Model, load, refresh, require_earlier

@@ -4,16 +4,16 @@ import os
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from pipelines.configuration import Config, read_config
+from pipelines.configuration import Repeats, read_config, with_choices
 from pipelines.console import emit, progress, say, tell
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
 from recsys.errors import ArtifactError, ConfigError
-from recsys.evaluation import EvaluationSettings, Selection, choose
+from recsys.evaluation import Selection, choose
 from recsys.knowledge import Knowledge
 from recsys.recommender import (
     FORMAT,
@@ -32,8 +32,6 @@ from recsys.reports import channel_table
 from recsys.settings import Settings
 from recsys.timeline import format_instant, parse_instant
 
-Repeats = Literal["auto", "allow", "exclude"]
-
 _RECORDED = {"as_of", "log_version", "item_version", "config_digest", "plan", "warm_start"}
 """What `--json` says of the model's manifest."""
 
@@ -51,7 +49,7 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Learn from what was known before an instant."""
-    settings = _with_choices(read_config(config), horizon, repeats)
+    settings = with_choices(read_config(config), horizon, repeats)
     require_replaceable_folder(out, marker="model.json")
     place = Home(home_of(config, home), settings)
     instant = parse_instant(as_of, "--as-of")
@@ -120,17 +118,6 @@ def _fit_from(previous: Model, knowledge: Knowledge, manifest: Manifest, rankers
     )
     started = manifest.model_copy(update={"warm_start": earlier.origin})
     return fit(knowledge, started, rankers, earlier.starting(knowledge, manifest.settings))
-
-
-def _with_choices(config: Config, horizon: str | None, repeats: Repeats) -> Config:
-    """Let the command line override two settings."""
-    recommender, evaluation = config.recommender, config.evaluation
-    if repeats != "auto":
-        recommender = recommender.model_copy(update={"repeats": repeats})
-    if horizon is not None:
-        given = EvaluationSettings.parse({"horizon": horizon}, "--horizon")
-        evaluation = evaluation.model_copy(update={"horizon": given.horizon})
-    return config.model_copy(update={"recommender": recommender, "evaluation": evaluation})
 
 
 def _select(place: Home, as_of: datetime) -> Selection:

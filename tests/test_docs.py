@@ -9,7 +9,10 @@ import typer.main
 
 from pipelines.cli import app
 from pipelines.configuration import Config
-from recsys.recommender import RUNGS, RecommenderSettings, TwoStage
+from recsys.ranking import BOOSTING_SPACE
+from recsys.recommender import RANKED, RUNGS, RecommenderSettings, TwoStage
+from recsys.search_space import HalfLives, Parameter
+from recsys.search_space import written as as_written
 from recsys.settings import Settings
 from reference.features_page import features_page
 from reference.settings_page import meanings, sections, settings_page
@@ -150,6 +153,21 @@ def test_every_feature_of_the_default_configuration_has_its_row() -> None:
 def test_every_rung_stands_in_the_guide_in_the_order_of_the_ladder() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", GUIDE, flags=re.MULTILINE)
     assert rows == list(RUNGS)
+
+
+def tried(parameter: Parameter) -> str:
+    """Write what is tried as the page on tuning does."""
+    if not isinstance(parameter, HalfLives):
+        return f"`[{', '.join(str(as_written(value)) for value in parameter.values)}]`"
+    kept = "`state.covisits.half_lives`" if parameter.of == "covisits" else "`state.half_lives`"
+    return f"{kept}, `none`" if parameter.or_none else kept
+
+
+def test_every_search_space_stands_in_the_page_on_tuning_and_no_other() -> None:
+    page = (ROOT / "docs/tuning.md").read_text()
+    spaces = {**{name: rung.space for name, rung in RUNGS.items()}, RANKED: BOOSTING_SPACE}
+    expected = [(name, parameter, tried(space[parameter])) for name, space in spaces.items() for parameter in space]
+    assert re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+) \|$", page, flags=re.MULTILINE) == expected
 
 
 def test_glossary_terms_stand_in_the_code_as_whole_words() -> None:

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from recsys.errors import ArtifactError
-from recsys.ranking import RANKERS, BoostedTrees, FittedRanker, RankerName, Rows, load_ranker
+from recsys.ranking import (
+    RANKERS,
+    BoostedTrees,
+    BoostingSettings,
+    FittedRanker,
+    RankerName,
+    RankingSettings,
+    Rows,
+    has_trees,
+    load_ranker,
+    ranker_of,
+)
 from recsys.tables import Floats
 
 NAMES = ["signal", "noise", "gaps", "same", "user"]
@@ -84,6 +95,29 @@ def test_the_same_rows_give_the_same_bytes(name: RankerName, tmp_path: Path) -> 
 def test_another_seed_gives_another_model(tmp_path: Path) -> None:
     one, other = (BoostedTrees(seed=seed).fit(TRAIN, NAMES).ranker for seed in (0, 1))
     assert saved(one, tmp_path / "one")[1] != saved(other, tmp_path / "other")[1]
+
+
+@pytest.mark.parametrize(
+    "growth",
+    [{"learning_rate": 0.2}, {"leaf_factor": 0.3}, {"min_rows": 200}, {"feature_share": 0.2}, {"lambda_l2": 90.0}],
+    ids=lambda growth: next(iter(growth)),
+)
+def test_every_setting_of_trees_reaches_them(growth: dict[str, float], tmp_path: Path) -> None:
+    rules = RankingSettings.parse({"boosting": growth}, "here")
+    one, other = (ranker_of("lambdarank", rules).fit(TRAIN, NAMES).ranker for rules in (RankingSettings(), rules))
+    assert saved(one, tmp_path / "one")[1] != saved(other, tmp_path / "other")[1]
+
+
+@each_ranker
+def test_without_settings_of_its_own_a_ranker_is_that_of_the_registry(name: RankerName) -> None:
+    assert ranker_of(name, RankingSettings()) == RANKERS[name]
+
+
+def test_trees_grow_by_the_settings_in_every_ranker_that_has_them() -> None:
+    rules = RankingSettings(boosting=BoostingSettings(learning_rate=0.2))
+    others = [name for name in RANKERS if ranker_of(name, rules) != RANKERS[name]]
+    assert others == ["lambdarank", "xendcg", "pointwise"]
+    assert [has_trees(RankingSettings(rankers=names)) for names in (("linear",), ("linear", "xendcg"))] == [False, True]
 
 
 @each_ranker

@@ -29,6 +29,7 @@ from recsys.evaluation.settings import EvaluationSettings
 from recsys.evaluation.strata import ACTIVITY_STRATA, NO_MARKET, build_strata
 from recsys.evaluation.summary import PRIMARY, per_user, summarise
 from recsys.evaluation.trial import Fits, Trial, Trials, build_trial
+from recsys.evaluation.tuning import TunedRung, Tuner, Tuning, comparable
 
 __all__ = [
     "ACCURACY_METRICS",
@@ -62,6 +63,9 @@ __all__ = [
     "Selection",
     "Trial",
     "Trials",
+    "TunedRung",
+    "Tuner",
+    "Tuning",
     "UserGroup",
     "UserGroups",
     "bootstrap",
@@ -69,6 +73,7 @@ __all__ = [
     "build_trial",
     "choose",
     "climb",
+    "comparable",
     "compare",
     "earlier_cutoffs",
     "label_wait",

@@ -9,9 +9,8 @@ from typing import Literal
 
 import polars as pl
 
-from recsys.candidates import DEPTH, add_weighted, best_per_user, side_by_side
 from recsys.evaluation.channels import ChannelFacts
-from recsys.evaluation.metrics import per_user_metrics
+from recsys.evaluation.deciding_window import DecidingWindow
 from recsys.evaluation.trial import Trial
 from recsys.recommender import BLEND, RUNGS, Family, Pick, Plan, RankerSet, RecommenderSettings
 
@@ -102,7 +101,8 @@ def select(trials: Sequence[Trial], settings: RecommenderSettings, *, k: int = 1
     """
     used = [trial for trial in trials if trial.truth.height]
     repeats, share = _repeats(used, settings)
-    chooser = _Chooser([_Window(trial, trial.sample(max_users), repeats, k) for trial in used], settings, repeats)
+    windows = [DecidingWindow(trial, trial.sample(max_users), repeats, k) for trial in used]
+    chooser = _Chooser(windows, settings, repeats)
     plans, scores = chooser.climb()
     winner = max(scores, key=lambda rung: scores[rung]) if scores else _default_rung(settings)
     return Selection(plans, scores, winner, share, len(used))
@@ -134,40 +134,11 @@ class _Tried:
     has_data: bool
 
 
-class _Window:
-    """One earlier window with the users that decide."""
-
-    def __init__(self, trial: Trial, users: pl.DataFrame, repeats: str, k: int) -> None:
-        self.trial, self.users, self.k = trial, users, k
-        self.exclude = trial.excluded(repeats, users)
-        self.truth = trial.truth.join(users, on="user_idx", how="semi")
-
-    def ndcg(self, candidates: pl.DataFrame, fallback: Pick | None) -> float:
-        top = candidates.filter(pl.int_range(pl.len()).over("user_idx") < self.k)
-        slates = self.trial.fill(top, fallback, self.users, self.k, self.exclude)
-        return float(per_user_metrics(slates, self.truth, k=self.k)["ndcg"].to_numpy().mean())
-
-    def has_ranking(self, pick: Pick) -> bool:
-        return not self.trial.fits.tables(pick)["ranking"].is_empty()
-
-    def candidates(self, pick: Pick, depth: int) -> pl.DataFrame:
-        return self.trial.candidates(pick, self.users, depth, self.exclude)
-
-    def side_by_side(self, picks: Sequence[Pick]) -> pl.DataFrame:
-        """Retrieve each pick as deep as a blend does, and put their scaled scores into columns."""
-        return side_by_side([self.candidates(pick, DEPTH) for pick in picks])
-
-    def blend_ndcg(self, parts: pl.DataFrame, weights: Sequence[float], fallback: Pick) -> float:
-        """Score the blend of some columns under weights."""
-        weighted = add_weighted(parts, weights).join(self.trial.fits.ties, on="item_idx", how="left")
-        return self.ndcg(best_per_user(weighted, self.k, None), fallback)
-
-
 class _Chooser:
     """Climbs the ladder over some windows."""
 
     def __init__(
-        self, windows: Sequence[_Window], settings: RecommenderSettings, repeats: Literal["allow", "exclude"]
+        self, windows: Sequence[DecidingWindow], settings: RecommenderSettings, repeats: Literal["allow", "exclude"]
     ) -> None:
         self.windows, self.settings, self.repeats = windows, settings, repeats
 

@@ -3,13 +3,15 @@
 from recsys.ranking.boosted import BoostedTrees, FittedTrees
 from recsys.ranking.linear import FittedLinear, Linear
 from recsys.ranking.ranker import FittedRanker, Ranker
-from recsys.ranking.registry import RANKERS, load_ranker
+from recsys.ranking.registry import RANKERS, has_trees, load_ranker, ranker_of
 from recsys.ranking.rows import Rows, sample_rows
-from recsys.ranking.settings import RankerName, RankingSettings
+from recsys.ranking.settings import BOOSTING_SPACE, BoostingSettings, RankerName, RankingSettings
 
 __all__ = [
+    "BOOSTING_SPACE",
     "RANKERS",
     "BoostedTrees",
+    "BoostingSettings",
     "FittedLinear",
     "FittedRanker",
     "FittedTrees",
@@ -18,6 +20,8 @@ __all__ = [
     "RankerName",
     "RankingSettings",
     "Rows",
+    "has_trees",
     "load_ranker",
+    "ranker_of",
     "sample_rows",
 ]

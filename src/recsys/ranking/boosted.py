@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 from weakref import WeakKeyDictionary
@@ -13,6 +13,7 @@ import numpy as np
 
 from recsys.ranking.ranker import Learned, not_a_ranker
 from recsys.ranking.rows import Rows
+from recsys.ranking.settings import BoostingSettings
 from recsys.tables import Floats
 
 lgb.register_logger(logging.getLogger(__name__))
@@ -28,11 +29,8 @@ class BoostedTrees:
 
     Attributes:
         objective: `lambdarank` and `rank_xendcg` order within a query; `binary` predicts each row alone.
-        n_leaves: leaves of a tree; None: as the number of positives allows (`leaves_for`).
+        growth: how trees grow.
         n_rounds: most trees.
-        learning_rate: shrinkage of each tree.
-        min_rows: fewest rows of a leaf.
-        feature_share: features that each tree may use.
         patience: rounds without gain on validation rows after which it stops.
         min_rounds: fewest trees when it stops early, so that a lucky start on few queries does not decide.
         seed: of everything random.
@@ -44,11 +42,8 @@ class BoostedTrees:
     """
 
     objective: Literal["lambdarank", "rank_xendcg", "binary"] = "lambdarank"
-    n_leaves: int | None = None
+    growth: BoostingSettings = field(default_factory=BoostingSettings)
     n_rounds: int = 120
-    learning_rate: float = 0.06
-    min_rows: int = 40
-    feature_share: float = 0.5
     patience: int = 30
     min_rounds: int = 50
     seed: int = 0
@@ -59,7 +54,7 @@ class BoostedTrees:
         """Boost; with validation rows, stop where NDCG@10 stops rising."""
         train = _binned(rows, names)
         most = self.n_rounds if n_rounds is None else n_rounds
-        parameters = self._parameters(leaves_for(rows) if self.n_leaves is None else self.n_leaves)
+        parameters = self._parameters(max(2, round(self.growth.leaf_factor * leaves_for(rows))))
         if valid is None:
             return Learned(FittedTrees(lgb.train(parameters, train, most)), most)
         held = _binned(valid, names, like=rows)
@@ -75,10 +70,10 @@ class BoostedTrees:
         return {
             "objective": self.objective,
             "num_leaves": n_leaves,
-            "learning_rate": self.learning_rate,
-            "min_data_in_leaf": self.min_rows,
-            "feature_fraction": self.feature_share,
-            "lambda_l2": 5.0,
+            "learning_rate": self.growth.learning_rate,
+            "min_data_in_leaf": self.growth.min_rows,
+            "feature_fraction": self.growth.feature_share,
+            "lambda_l2": self.growth.lambda_l2,
             "max_bin": _BINS,
             "feature_pre_filter": False,
             "lambdarank_truncation_level": 20,

@@ -15,6 +15,7 @@ from recsys.recommender.retrieval_settings import Channel, RetrievalSettings
 from recsys.recommender.slate_rules import fit_policy
 from recsys.recommender.slates import full_slates
 from recsys.recommender.sources import source_of
+from recsys.recommender.spaces import parameters_of, with_parameters
 from recsys.recommender.two_stage import TwoStage
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "fit_policy",
     "full_slates",
     "load",
+    "parameters_of",
     "refresh",
     "require_earlier",
     "save",
@@ -57,4 +59,5 @@ __all__ = [
     "source_of",
     "source_of_plan",
     "standardised",
+    "with_parameters",
 ]

@@ -1,9 +1,10 @@
 """The ladder: every rung by name, weakest idea first, with the variants among which earlier windows choose.
 
-To add a rung, write a `CandidateSource` and one entry here. Nothing else knows the rungs by name.
+To add a rung, write a `CandidateSource` and one entry here; what of it can be tuned stands in `spaces.py`. Nothing else
+knows the rungs by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal, Self
@@ -30,10 +31,13 @@ from recsys.candidates import (
     UserNeighbours,
     WindowedPopularity,
 )
+from recsys.errors import ConfigError
 from recsys.ranking import RankingSettings
 from recsys.ranking.slate_policy import SlateSettings
 from recsys.recommender.retrieval_settings import RetrievalSettings
-from recsys.settings import Duration, Settings
+from recsys.recommender.spaces import SPACES, with_parameters
+from recsys.search_space import Grid, HalfLives, Space, Value, read_values
+from recsys.settings import Duration, Instant, Settings
 from recsys.state import CovisitKind
 from recsys.timeline import format_duration
 
@@ -70,6 +74,9 @@ class RecommenderSettings(Settings):
         ranking: what the ranker learns from, and how it is chosen.
         min_repeat_share: under `auto`, repeats are allowed when at least this share of earlier labels were repeats.
         slate: the rules of the final list; the ladder is climbed without them.
+        tuned: rung -> its parameters as `recsys tune` found them, all of them: one more variant of the rung, which
+            competes with the others. Half-lives must be among those of the state.
+        tuned_as_of: when the configuration was tuned; it is not used for an earlier instant, whose future it knows.
     """
 
     ladder: Names = (
@@ -106,6 +113,8 @@ class RecommenderSettings(Settings):
     retrieval: RetrievalSettings = RetrievalSettings()
     ranking: RankingSettings = RankingSettings()
     slate: SlateSettings = SlateSettings()
+    tuned: dict[str, dict[str, Value]] = Field(default_factory=dict)
+    tuned_as_of: Instant | None = None
 
     @property
     def counter_half_lives(self) -> set[timedelta]:
@@ -114,7 +123,23 @@ class RecommenderSettings(Settings):
             *self.popularity_half_lives,
             *self.personal_half_lives,
             self.seed_half_life,
+            *self._tuned_half_lives("counters", "covisits"),
         }
+
+    @property
+    def pair_half_lives(self) -> set[timedelta]:
+        """The half-lives that the co-visits of the state must have."""
+        return {*self.covisit_half_lives, *self._tuned_half_lives("covisits")}
+
+    def _tuned_half_lives(self, *grids: Grid) -> set[timedelta]:
+        found: set[timedelta] = set()
+        for rung, values in self.tuned.items():
+            space = RUNGS[rung].space
+            for name, value in read_values(space, values).items():
+                parameter = space[name]
+                if isinstance(parameter, HalfLives) and parameter.of in grids and isinstance(value, timedelta):
+                    found.add(value)
+        return found
 
     @property
     def feature_half_lives(self) -> tuple[timedelta, ...]:
@@ -142,21 +167,57 @@ class RecommenderSettings(Settings):
             if channel.rung not in RUNGS
         ]
         problems += ["ladder names a rung twice"] if len(set(self.ladder)) < len(self.ladder) else []
+        problems += [problem for rung, values in self.tuned.items() for problem in _tuning_problems(rung, values)]
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
 
+def _tuning_problems(rung: str, values: Mapping[str, Value]) -> list[str]:
+    """Name what is wrong with the tuned parameters of a rung."""
+    if rung not in RUNGS or not RUNGS[rung].space:
+        tunable = ", ".join(name for name, one in RUNGS.items() if one.space)
+        return [f"tuned: {rung!r} is no rung with parameters; those are {tunable}"]
+    try:
+        read_values(RUNGS[rung].space, values)
+    except ConfigError as error:
+        return [f"tuned.{rung}: {error}"]
+    return []
+
+
 @dataclass(frozen=True)
 class Rung:
-    """One rung: what it is, what its reason says to a person, and how its variants are made."""
+    """One rung: what it is, what its reason says to a person, and how its variants are made.
+
+    Attributes:
+        name: unique.
+        family: what it brings to a blend.
+        description: what it is.
+        reason: what stands beside an item.
+        declared: makes the variants that the settings declare, of which channels take the first, middle or last.
+        has_vectors: whether what it learned can be compared as vectors.
+    """
 
     name: str
     family: Family
     description: str
     reason: str
-    variants: Callable[[str, RecommenderSettings], dict[str, CandidateSource]]
+    declared: Callable[[str, RecommenderSettings], dict[str, CandidateSource]]
     has_vectors: bool = False
+
+    @property
+    def space(self) -> Space:
+        """What `recsys tune` may try; empty where there is nothing to tune."""
+        return SPACES.get(self.name, {})
+
+    def variants(self, name: str, settings: RecommenderSettings) -> dict[str, CandidateSource]:
+        """Return the variants among which earlier windows choose: the declared ones, and a tuned one after them."""
+        declared = self.declared(name, settings)
+        values = settings.tuned.get(self.name)
+        if values is None:
+            return declared
+        said = " ".join(f"{parameter}={values[parameter]}" for parameter in self.space)
+        return {**declared, f"tuned {said}": with_parameters(next(iter(declared.values())), self.space, values)}
 
 
 def _all_time(name: str, _: RecommenderSettings) -> dict[str, CandidateSource]:

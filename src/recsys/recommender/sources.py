@@ -22,7 +22,7 @@ def source_of(pick: Pick, settings: RecommenderSettings) -> CandidateSource:
 
 
 def pick_of(channel: Channel, settings: RecommenderSettings) -> Pick:
-    """Return the variant that a channel retrieves from."""
-    variants = list(RUNGS[channel.rung].variants(channel.rung, settings))
+    """Return the variant that a channel retrieves from; one that was tuned moves none of the places."""
+    variants = list(RUNGS[channel.rung].declared(channel.rung, settings))
     place = {"first": 0, "middle": len(variants) // 2, "last": -1}[channel.place]
     return Pick(rung=channel.rung, variant=variants[place])

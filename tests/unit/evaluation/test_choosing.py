@@ -5,6 +5,7 @@ from datetime import datetime
 import polars as pl
 import pytest
 
+from recsys.errors import LeakageError
 from recsys.evaluation import Duel, EvaluationSettings, Selection, Trial, choose
 from recsys.ranking import FittedLinear, RankingSettings
 from recsys.recommender import BLEND, RANKED, Channel, Examples, Pick, Plan, RecommenderSettings, RetrievalSettings
@@ -162,3 +163,25 @@ def test_where_a_heuristic_is_perfect_it_serves() -> None:
     assert selection.winner != RANKED
     assert selection.plan.ranking is None
     assert RANKED in selection.plans  # it stays beside the others, to be compared
+
+
+def test_settings_that_were_tuned_later_are_refused_before_anything_is_read() -> None:
+    tuned = LADDER.model_copy(update={"tuned_as_of": AS_OF + DAY})
+    with pytest.raises(LeakageError, match=r"known before 2024-02-24T00:00:00Z, and 2024-02-23T00:00:00Z is earlier"):
+        chosen(EVENTS, tuned)
+
+
+def test_settings_that_were_tuned_by_then_compete_with_the_declared_ones() -> None:
+    # On the last two days before each window everyone takes something odd, which a fast history puts first.
+    events = world(lambda user, day: f"{'odd' if day in (37, 38, 44, 45) else 'own'}-{user}")
+    slow: dict[str, str | int | float] = {"half_life": "180d", "gamma": 0.0}
+    rules = RecommenderSettings(
+        ladder=("popularity_decayed", "personal"),
+        ranking=NO_RANKER,
+        personal_half_lives=(DAY,),
+        gammas=(0.0,),
+        tuned={"personal": slow},
+        tuned_as_of=AS_OF,
+    )
+    selection, _ = chosen(events, rules)
+    assert selection.plans["personal"].parts[0].variant == "tuned half_life=180d gamma=0.0"

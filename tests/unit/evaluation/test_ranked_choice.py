@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from recsys.evaluation import per_user_metrics
-from recsys.evaluation.ranked_choice import RankedChoice, Window, choose_ranked
+from recsys.evaluation.contest import Window
+from recsys.evaluation.ranked_choice import RankedChoice, choose_ranked
 from recsys.evaluation.trial import Trial
 from recsys.ranking import RANKERS, RankerName, RankingSettings, Rows
 from recsys.ranking.ranker import Learned
