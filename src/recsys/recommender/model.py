@@ -130,7 +130,8 @@ class Model:
         strangers = (pl.int_range(pl.len()) + self.users.height).cast(pl.UInt32)
         users = known.sort("user_id").with_columns(user_idx=pl.coalesce("user_idx", strangers))
         for start in range(0, users.height, USERS_PER_CHUNK):
-            yield self._with_ids(self.slates(users.slice(start, USERS_PER_CHUNK), k, repeats=repeats), users)
+            chunk = users.slice(start, USERS_PER_CHUNK).sort("user_idx")
+            yield self._with_ids(self.slates(chunk, k, repeats=repeats), chunk)
 
     def slates(self, users: pl.DataFrame, k: int, *, repeats: str | None = None) -> pl.DataFrame:
         """Make lists for users given by `user_idx` and `market`; see `FittedPlan.slates`."""
