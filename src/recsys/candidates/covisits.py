@@ -11,7 +11,7 @@ from scipy import sparse
 from recsys.candidates.source import Tables, best_per_user
 from recsys.knowledge import Knowledge
 from recsys.state import CovisitKind
-from recsys.tables import largest_within, ordered_sum
+from recsys.tables import derived, largest_within, ordered_sum
 from recsys.timeline import age_days, format_duration, half_life_weight
 
 
@@ -97,7 +97,8 @@ def neighbour_scores(tables: Tables, users: pl.DataFrame) -> pl.DataFrame:
     seeds = tables["seeds"].join(rows, on="user_idx", how="inner", maintain_order="left")
     ties = tables["ties"]
     left = _matrix(seeds, ("row", "seed_idx", "weight"), (users.height, ties.height))
-    right = _matrix(tables["neighbours"], ("seed_idx", "item_idx", "similarity"), (ties.height, ties.height))
+    near, columns = tables["neighbours"], ("seed_idx", "item_idx", "similarity")
+    right = derived(near, "matrix", lambda: _matrix(near, columns, (ties.height, ties.height)))
     scores = (left @ right).tocoo()
     return pl.DataFrame(
         {

@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 
 from recsys.candidates.source import Tables, best_per_user
 from recsys.knowledge import Knowledge
-from recsys.tables import UInts, largest_within, ordered_sum
+from recsys.tables import UInts, derived, largest_within, ordered_sum
 
 _USERS_PER_BLOCK = 2_000
 
@@ -44,21 +44,41 @@ class UserNeighbours:
         self, tables: Tables, users: pl.DataFrame, k: int, exclude: pl.DataFrame | None = None
     ) -> pl.DataFrame:
         """Average the profiles of each user's neighbours."""
-        items, pooled = tables["items"], tables["pool"].rename({"neighbour_idx": "user_idx"})
-        pool = pooled["user_idx"].unique(maintain_order=True)
-        profiles = _profiles(pooled, pool, items.height)
-        likeness = sparse.csr_matrix(normalize(profiles))
-        shown = sparse.diags(items["is_available"].to_numpy().astype(np.float64))
-        shown_profiles = sparse.csr_matrix(profiles @ shown)
+        items = tables["items"]
+        pool = derived(tables["pool"], "profiles", lambda: _Pool.of(tables["pool"], items))
         parts = [pl.DataFrame(schema={"user_idx": pl.UInt32, "item_idx": pl.UInt32, "score": pl.Float64})]
         for start in range(0, users.height, _USERS_PER_BLOCK):
             block = users["user_idx"].slice(start, _USERS_PER_BLOCK)
             mine = sparse.csr_matrix(normalize(_profiles(tables["profiles"], block, items.height)))
-            alike = sparse.csr_matrix(mine @ likeness.T)
-            near = _nearest(alike, block.to_numpy(), pool.to_numpy(), self.n_neighbours)
-            scores = _long(sparse.coo_matrix(near @ shown_profiles), block, items["tie"])
+            alike = sparse.csr_matrix(mine @ pool.likeness)
+            near = _nearest(alike, block.to_numpy(), pool.user_idx, self.n_neighbours)
+            scores = _long(sparse.coo_matrix(near @ pool.shown), block, items["tie"])
             parts.append(best_per_user(scores, k, exclude))
         return pl.concat(parts).sort("user_idx", maintain_order=True)
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """The users among whom neighbours are sought.
+
+    Attributes:
+        user_idx: who they are.
+        likeness: their normalised profiles, shape (n_items, n_pool).
+        shown: their profiles over the items on offer, shape (n_pool, n_items).
+    """
+
+    user_idx: UInts
+    likeness: sparse.csc_matrix
+    shown: sparse.csr_matrix
+
+    @classmethod
+    def of(cls, pool: pl.DataFrame, items: pl.DataFrame) -> "_Pool":
+        rows = pool.rename({"neighbour_idx": "user_idx"})
+        users = rows["user_idx"].unique(maintain_order=True)
+        profiles = _profiles(rows, users, items.height)
+        offered = sparse.diags(items["is_available"].to_numpy().astype(np.float64))
+        likeness = sparse.csr_matrix(normalize(profiles)).T
+        return cls(users.to_numpy(), likeness, sparse.csr_matrix(profiles @ offered))
 
 
 def _profiles(profiles: pl.DataFrame, users: pl.Series, n_items: int) -> sparse.csr_matrix:

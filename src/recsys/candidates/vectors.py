@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from recsys.candidates.item_index import IndexSettings, ItemIndex
 from recsys.candidates.source import Tables
 from recsys.knowledge import Knowledge
-from recsys.tables import Floats, UInts, find, keys_of, matrix_of, vectors_table
+from recsys.tables import Floats, UInts, derived, find, keys_of, matrix_of, vectors_table
 
 NOTHING = pl.DataFrame(schema={"user_idx": pl.UInt32, "item_idx": pl.UInt32, "score": pl.Float64})
 """An empty answer."""
@@ -82,8 +82,9 @@ def nearest_items(
     if not tables["items"].height:
         return NOTHING
     wanted = tables["users"].join(users.select("user_idx"), on="user_idx", how="semi", maintain_order="left")
-    index = ItemIndex.build(matrix_of(tables["items"]), settings)
-    item_idx = tables["items"]["item_idx"].to_numpy()
+    items = tables["items"]
+    index = derived(items, settings, lambda: ItemIndex.build(matrix_of(items), settings))
+    item_idx = items["item_idx"].to_numpy()
     parts = [NOTHING]
     for depth, members in _by_depth(wanted, k, exclude):
         scores, rows = index.search(matrix_of(members), depth)

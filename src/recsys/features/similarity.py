@@ -1,6 +1,7 @@
 """How near an item lies to a user's vector and to their latest items, in the space of matrix factors or of content."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys.features.catalogue import Feature, Tables
 from recsys.knowledge import Knowledge
-from recsys.tables import CandidateSet, Floats, UInts, matrix_of
+from recsys.tables import CandidateSet, Floats, UInts, derived, matrix_of
 
 N_LAST = 5
 """Latest items that are compared."""
@@ -59,17 +60,17 @@ class SimilarityFeatures:
         found = np.full((4, len(candidates)), np.nan, np.float32)
         if tables["items"].is_empty():  # the source learned nothing
             return list(found)
-        items, users = _Vectors.read(tables["items"], "item_idx"), _Vectors.read(tables["users"], "user_idx")
+        items = derived(tables["items"], "vectors", lambda: _Vectors.read(tables["items"], "item_idx"))
+        users = _Vectors.read(tables["users"], "user_idx")
         owner = candidates.user_idx[candidates.starts]
         latest = _latest(tables["latest"], owner)
-        norms = np.linalg.norm(items.matrix, axis=1)
         for few in range(0, len(owner), _USERS_AT_ONCE):
             some = slice(few, few + _USERS_AT_ONCE)
             rows, is_there = _padded(candidates, items, some)
             mine, had = users.matrix[users.rows(owner[some])], items.rows(latest[some])
             beside = np.concatenate([mine[:, None], items.matrix[had]], axis=1)
             products = np.einsum("uid,uld->uil", items.matrix[rows], beside)
-            cosines = products[:, :, 1:] / _positive(norms[rows][:, :, None] * norms[had][:, None])
+            cosines = products[:, :, 1:] / _positive(items.norms[rows][:, :, None] * items.norms[had][:, None])
             first = candidates.starts[few]
             last = first + candidates.sizes[some].sum()
             found[:, first:last] = _measures(products[:, :, 0][is_there], cosines[is_there])
@@ -104,6 +105,11 @@ class _Vectors:
 
     row: NDArray[np.int64]
     matrix: Floats
+
+    @cached_property
+    def norms(self) -> Floats:
+        """The length of each vector."""
+        return np.asarray(np.linalg.norm(self.matrix, axis=1), np.float32)
 
     @classmethod
     def read(cls, table: pl.DataFrame, key: str) -> "_Vectors":

@@ -2,6 +2,7 @@
 
 from recsys.tables.candidate_sets import CandidateSet
 from recsys.tables.contract import conform
+from recsys.tables.derived import derived
 from recsys.tables.events import EVENT_DTYPES, EXPOSURE, ArrivedEvent, Event
 from recsys.tables.grouping import ordered_sum
 from recsys.tables.items import ITEM_DTYPES, ItemVersion
@@ -27,6 +28,7 @@ __all__ = [
     "Slate",
     "UInts",
     "conform",
+    "derived",
     "descending_within",
     "find",
     "keys_of",
