@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 DEMO := data/demo
 
 export OMP_WAIT_POLICY := passive
+export GOMP_SPINCOUNT := 1000
 export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help

@@ -3,8 +3,9 @@
 import os
 import sys
 
-# Read by OpenMP and OpenBLAS when they load: idle threads sleep, and BLAS leaves the cores to polars.
+# Read by OpenMP and OpenBLAS when they load: idle threads soon sleep, and BLAS leaves the cores to polars.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import typer

@@ -3,8 +3,9 @@
 import os
 from datetime import UTC, datetime, timedelta
 
-# As the commands do, before anything loads OpenMP or OpenBLAS: idle threads sleep, and BLAS takes one.
+# As the commands do, before anything loads OpenMP or OpenBLAS: idle threads soon sleep, and BLAS takes one.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np

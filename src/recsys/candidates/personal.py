@@ -8,7 +8,7 @@ import polars as pl
 from recsys.candidates.item_lists import ItemScorer
 from recsys.candidates.source import Tables, best_per_user
 from recsys.knowledge import Knowledge
-from recsys.tables import ordered_sum
+from recsys.tables import derived, ordered_sum
 from recsys.timeline import age_days
 
 
@@ -59,7 +59,7 @@ class Repurchase:
 
     def fit(self, knowledge: Knowledge) -> Tables:
         """Estimate each pair's interval and weigh its mass by how due it is."""
-        pairs = _intervals(knowledge)
+        pairs = derived(knowledge.history.events, "intervals", lambda: _intervals(knowledge))
         gaps, mean_gap = pl.col("n_gaps"), pl.col("span") / pl.col("n_gaps")
         by_item = pairs.group_by("item_idx", maintain_order=True)
         of_items = by_item.agg(item_span=ordered_sum(pl.col("span")), item_gaps=ordered_sum(gaps))
@@ -81,11 +81,12 @@ class Repurchase:
 
 def _intervals(knowledge: Knowledge) -> pl.DataFrame:
     """Per pair: `span` and `n_gaps` of its gaps of at least a day, and `age` of the last interaction, in days."""
+    is_same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in ("user_idx", "item_idx"))
     days = (
         knowledge.history.events.lazy()
         .filter(pl.col("user_idx").is_not_null() & (pl.col("reward") > 0))
         .sort("user_idx", "item_idx", "event_time")
-        .with_columns(gap=pl.col("event_time").diff().over("user_idx", "item_idx").dt.total_seconds() / 86_400.0)
+        .with_columns(gap=pl.when(is_same).then(pl.col("event_time").diff().dt.total_seconds() / 86_400.0))
     )
     real = pl.col("gap") >= 1.0
     return (

@@ -51,7 +51,7 @@ def channel_facts(
         One row per channel, largest recall first.
     """
     names = [feature.name for feature in stage.features]
-    channels = stage.settings.retrieval.channels
+    channels = stage.settings.retrieval.proposing
     columns = [names.index(f"rank_{channel.name}") for channel in channels]
     quotas = np.array([channel.quota for channel in channels], np.float32)
     proposed = np.concatenate([one.features[:, columns] <= quotas for one in examples])

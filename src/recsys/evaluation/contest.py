@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys.candidates import best_per_user
 from recsys.evaluation.learner import Learner, Objective
@@ -170,12 +171,29 @@ class Contest:
 
 def _best_names(hearings: Sequence[Hearing], rules: RankingSettings) -> tuple[RankerName, ...]:
     """Return the best single ranker, or all of them where their mean is better by enough."""
-    single = {name: mean(one.ndcg([name], "ranked") for one in hearings) for name in rules.rankers}
-    best = max(single, key=lambda name: single[name])
-    if len(single) == 1:
-        return (best,)
+    if len(rules.rankers) == 1:
+        return rules.rankers
+    single = np.array([[one.ndcg([name], "ranked") for name in rules.rankers] for one in hearings])
     together = mean(one.ndcg(rules.rankers, "ranked") for one in hearings)
-    return rules.rankers if together > single[best] * (1.0 + rules.ensemble_gain) else (best,)
+    if together > _best_unseen(single) * (1.0 + rules.ensemble_gain):
+        return rules.rankers
+    return (rules.rankers[int(single.mean(axis=0).argmax())],)
+
+
+def _best_unseen(ndcg: NDArray[np.float64]) -> float:
+    """Return what the best ranker has on a window that did not choose it: that of the others is taken on each.
+
+    The best of some on the windows that chose it owes a part of its lead to luck, so that nothing could beat it there.
+
+    Args:
+        ndcg: shape (n_windows, n_rankers); the only window chooses for itself.
+
+    Example:
+        >>> _best_unseen(np.array([[0.3, 0.1], [0.2, 0.6]]))  # on the first the second serves, and the other way round
+        0.15...
+    """
+    others = ndcg.sum(axis=0) - ndcg if len(ndcg) > 1 else ndcg
+    return mean(ndcg[np.arange(len(ndcg)), others.argmax(axis=1)])
 
 
 def _cold_policy(hearings: Sequence[Hearing], names: Sequence[RankerName]) -> Cold:

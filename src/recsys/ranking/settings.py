@@ -61,7 +61,7 @@ class RankingSettings(Settings):
     windows: int = Field(default=5, ge=0)
     validation_windows: int = Field(default=2, ge=1)
     rankers: Annotated[tuple[RankerName, ...], Field(min_length=1)] = ("lambdarank", "xendcg", "pointwise")
-    ensemble_gain: float = Field(default=0.002, ge=0)
+    ensemble_gain: float = Field(default=0.0, ge=0)
     max_users: int = Field(default=5_000, ge=1)
     n_negatives: int = Field(default=40, ge=1)
     n_grades: int = Field(default=1, ge=1, le=8)

@@ -166,6 +166,11 @@ class RecommenderSettings(Settings):
             for channel in self.retrieval.channels
             if channel.rung not in RUNGS
         ]
+        problems += [
+            f"retrieval.channels: {channel.name} has quota 0, and rung {channel.rung!r} no vectors to compare"
+            for channel in self.retrieval.channels
+            if not channel.quota and channel.rung in RUNGS and not RUNGS[channel.rung].has_vectors
+        ]
         problems += ["ladder names a rung twice"] if len(set(self.ladder)) < len(self.ladder) else []
         problems += [problem for rung, values in self.tuned.items() for problem in _tuning_problems(rung, values)]
         if problems:

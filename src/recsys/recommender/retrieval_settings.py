@@ -15,13 +15,14 @@ class Channel(Settings):
         rung: one of the registry.
         place: which of the rung's variants, in their order: the first (with half-lives ascending, the fastest), the
             middle or the last one. So channels follow the half-lives that a configuration declares.
-        quota: how many of its best items may become candidates of a user.
+        quota: how many of its best items may become candidates of a user. With 0 it proposes nothing and is not
+            searched; its vectors are still compared with those of the candidates, so its rung must have vectors.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     rung: str
     place: Literal["first", "middle", "last"] = "first"
-    quota: int = Field(ge=1)
+    quota: int = Field(ge=0)
 
 
 def _default() -> tuple[Channel, ...]:
@@ -41,8 +42,8 @@ def _default() -> tuple[Channel, ...]:
         ("together_fast", "together", "first", 60),
         ("together_slow", "together", "last", 30),
         ("factors_fast", "factors", "first", 80),
-        ("factors_slow", "factors", "middle", 40),
-        ("factors_all", "factors", "last", 40),
+        ("factors_slow", "factors", "middle", 0),
+        ("factors_all", "factors", "last", 0),
         ("content", "content", "first", 30),
         ("neighbours", "neighbours", "first", 60),
         ("personal", "personal", "middle", 50),
@@ -65,8 +66,15 @@ class RetrievalSettings(Settings):
     depth: int = Field(default=120, ge=1)
     n_candidates: int = Field(default=100, ge=1)
 
+    @property
+    def proposing(self) -> tuple[Channel, ...]:
+        """The channels that propose candidates."""
+        return tuple(channel for channel in self.channels if channel.quota)
+
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _is_possible(self) -> Self:
+        if not self.proposing:
+            raise ValueError(f"channels: each of the {len(self.channels)} has quota 0; give one a quota of 1 or more")
         names = [channel.name for channel in self.channels]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -51,12 +51,17 @@ class TwoStage:
         return {name: source_of(pick, self.settings) for name, pick in self.picks.items()}
 
     @cached_property
+    def quotas(self) -> Mapping[str, int]:
+        """Channel that proposes candidates -> how many of its items may join."""
+        return {channel.name: channel.quota for channel in self.settings.retrieval.proposing}
+
+    @cached_property
     def groups(self) -> tuple[FeatureGroup, ...]:
         """Every group of features, in the order of the columns."""
         channels = self.settings.retrieval.channels
         return feature_groups(
             self.settings.feature_half_lives,
-            channels={channel.name: RUNGS[channel.rung].reason for channel in channels},
+            channels={c.name: RUNGS[c.rung].reason for c in channels if c.quota},
             vectors={c.name: RUNGS[c.rung].reason for c in channels if RUNGS[c.rung].has_vectors},
         )
 
@@ -103,12 +108,11 @@ class TwoStage:
         """
         retrieval, watch = self.settings.retrieval, watch or Stopwatch()
         proposals = {}
-        for name, source in self.sources.items():
+        for name in self.quotas:
             with watch.measure(name):
                 learned = _under(tables, channel_prefix(name))
-                proposals[name] = source.retrieve(learned, users, retrieval.depth, exclude)
-        quotas = {channel.name: channel.quota for channel in retrieval.channels}
-        return merge(proposals, quotas=quotas, n_candidates=retrieval.n_candidates)
+                proposals[name] = self.sources[name].retrieve(learned, users, retrieval.depth, exclude)
+        return merge(proposals, quotas=self.quotas, n_candidates=retrieval.n_candidates)
 
     def matrix(self, tables: Tables, candidates: CandidateSet) -> Floats:
         """Compute every feature of every candidate, shape (n_candidates, n_features)."""

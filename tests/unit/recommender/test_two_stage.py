@@ -132,12 +132,33 @@ def test_a_channel_names_a_variant_by_its_place(place: str, variant: str) -> Non
         ([{"name": "a", "rung": "personal", "quota": 1}] * 2, r"1 name\(s\) occur twice; first: a"),
         ([{"name": "a", "rung": "magic", "quota": 1}], "a names rung 'magic', which is unknown"),
         ([{"name": "A b", "rung": "personal", "quota": 1}], "retrieval.channels.0.name"),
-        ([{"name": "a", "rung": "personal", "quota": 0}], "retrieval.channels.0.quota"),
+        ([{"name": "a", "rung": "personal", "quota": -1}], "retrieval.channels.0.quota"),
+        ([{"name": "a", "rung": "factors", "quota": 0}], "each of the 1 has quota 0; give one a quota of 1 or more"),
+        (
+            [{"name": "a", "rung": "factors", "quota": 3}, {"name": "b", "rung": "personal", "quota": 0}],
+            "b has quota 0, and rung 'personal' no vectors to compare",
+        ),
     ],
 )
 def test_channels_that_cannot_serve_are_refused(channels: list[dict[str, object]], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         RecommenderSettings.parse({"retrieval": {"channels": channels}}, "here")
+
+
+def test_a_channel_without_quota_proposes_nothing_and_its_vectors_are_compared(
+    knowledge: Knowledge, users: pl.DataFrame
+) -> None:
+    alike = CHANNELS[-1].model_copy(update={"name": "alike", "quota": 0})
+    retrieval = SETTINGS.retrieval.model_copy(update={"channels": (*CHANNELS, alike)})
+    stage = TwoStage(SETTINGS.model_copy(update={"retrieval": retrieval}))
+    (candidates,), matrix = whole(stage, stage.fit(knowledge), users)
+    (without,), _ = whole(STAGE, STAGE.fit(knowledge), users)
+    assert candidates.keys.tolist() == without.keys.tolist()
+    assert set(candidates.scores) == {channel.name for channel in CHANNELS}
+    names = [feature.name for feature in stage.features]
+    assert "score_alike" not in names
+    np.testing.assert_array_equal(matrix[:, names.index("alike_dot")], matrix[:, names.index("near_dot")])
+    assert np.isfinite(matrix[:, names.index("alike_dot")]).any()
 
 
 def test_every_channel_is_timed_over_all_blocks_and_what_it_proposes_is_the_same(
