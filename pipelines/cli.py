@@ -1,5 +1,6 @@
 """`recsys VERB` runs `pipelines/VERB.py`; here wrong input becomes one line and exit code 2."""
 
+import logging
 import os
 import sys
 
@@ -36,6 +37,8 @@ for verb in (simulate, ingest, compact, profile, init, tune, train, recommend, e
 
 def main() -> None:
     """Run a verb; a `RecsysError` is the user's to mend: one line on stderr, exit code 2."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("recsys.candidates").setLevel(logging.INFO)  # what an index finds, when it is built
     try:
         app()
     except RecsysError as error:

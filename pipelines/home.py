@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
@@ -31,6 +32,9 @@ _TRAINING_ONLY = {
     "seed",
 }
 """Settings of the ranker that do not change its examples, so that those are kept when they change."""
+
+_LIBRARIES = ("faiss-cpu", "implicit", "numpy", "polars", "scikit-learn", "scipy")
+"""Libraries whose next version may compute other candidates and features."""
 
 _LATER: Mapping[str, set[str] | bool] = {
     "ranking": _TRAINING_ONLY,
@@ -170,6 +174,7 @@ class Home:
             "positions": frame_digest(positions),
             "repeats": repeats,
             "code": code_digest(),
+            "libraries": {name: version(name) for name in _LIBRARIES},
             **self.config.model_dump(mode="json", include={"rewards": True, "state": True}),
             "recommender": self.config.recommender.model_dump(mode="json", exclude=_LATER),
         }

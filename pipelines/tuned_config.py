@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 import tomlkit
@@ -44,9 +45,20 @@ def tuned_text(text: str, tuning: Tuning, as_of: datetime, head: str, where: str
     changes: dict[str, Any] = {"tuned_as_of": format_instant(as_of)} if better or boosting else {}
     changes |= {"tuned": better} if better else {}
     changes |= {"ranking": {"boosting": boosting}} if boosting else {}
-    own = text.partition("\n\n")[2] if text.startswith(_HEAD) else text  # the head of an earlier tuning goes
+    own = _without_head(text)
     lines = [f"{_HEAD}{format_instant(as_of)} by `recsys tune`: {head}", *(f"#   {line}" for line in outcomes(tuning))]
     return "\n".join(lines) + "\n\n" + _with_recommender(own, changes, where)
+
+
+def _without_head(text: str) -> str:
+    """Drop the comment that an earlier tuning wrote at the top, and nothing of the user's own."""
+    lines = text.splitlines(keepends=True)
+    n_head = (
+        len(list(takewhile(lambda line: line.startswith((_HEAD, "# on ", "#   ")), lines)))
+        if text.startswith(_HEAD)
+        else 0
+    )
+    return "".join(lines[n_head:]).removeprefix("\n" if n_head else "")
 
 
 def outcomes(tuning: Tuning) -> list[str]:

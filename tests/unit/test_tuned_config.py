@@ -76,6 +76,14 @@ def test_the_head_of_an_earlier_tuning_goes() -> None:
     assert text_of(once, *BOTH) == once
 
 
+def test_what_stands_right_below_the_head_of_an_earlier_tuning_stays() -> None:
+    once = text_of("# mine\n[evaluation]\nk = 5\n\n[evaluation.strata]\n", *BOTH).replace("\n\n# mine", "\n# mine")
+    again = text_of(once, *BOTH)
+    assert tomllib.loads(again) == tomllib.loads(once)
+    assert again.count("# mine") == 1
+    assert again.count("# Tuned as of") == 1
+
+
 def test_dotted_keys_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"mine\.toml: tuned values cannot be written beside dotted keys"):
         text_of("recommender.ranking.windows = 3\n", *BOTH)

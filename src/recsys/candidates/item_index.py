@@ -1,5 +1,6 @@
 """Nearest item vectors by inner product: FAISS, exact by default, inverted lists for very large catalogues."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from pydantic import Field
 from recsys.errors import ConfigError
 from recsys.settings import Settings
 from recsys.tables import Floats
+
+_LOG = logging.getLogger(__name__)
 
 _PROBES = 256
 """Queries, taken evenly from the items' own vectors, on which recall against exact search is measured."""
@@ -66,6 +69,9 @@ class ItemIndex:
         index.add(vectors)
         index.nprobe = min(settings.n_probe, n_lists)
         recall = _recall(index, exact, vectors)
+        _LOG.info(
+            "item index: ivf over %d vectors finds %.3f of the exact %d nearest", len(vectors), recall, _PROBE_DEPTH
+        )
         if recall < settings.min_recall:
             raise ConfigError(
                 f"item index: ivf with n_lists={n_lists}, n_probe={index.nprobe} finds {recall:.3f} of the exact "

@@ -68,7 +68,7 @@ class _Pool:
     """
 
     user_idx: UInts
-    likeness: sparse.csc_matrix
+    likeness: sparse.csr_matrix
     shown: sparse.csr_matrix
 
     @classmethod
@@ -77,7 +77,7 @@ class _Pool:
         users = rows["user_idx"].unique(maintain_order=True)
         profiles = _profiles(rows, users, items.height)
         offered = sparse.diags(items["is_available"].to_numpy().astype(np.float64))
-        likeness = sparse.csr_matrix(normalize(profiles)).T
+        likeness = sparse.csr_matrix(sparse.csr_matrix(normalize(profiles)).T)
         return cls(users.to_numpy(), likeness, sparse.csr_matrix(profiles @ offered))
 
 

@@ -163,19 +163,19 @@ class Contest:
             rules: the rankers, and how trees grow; the rows were sampled by the rules of the stage.
         """
         hearings = [court.hear(rules) for court in self.courts]
-        names = _best_names(hearings, rules)
+        names = best_names(hearings, rules)
         cold = _cold_policy(hearings, names)
         n_rounds: dict[str, int] = {name: round(mean(one.rounds[name] for one in hearings)) for name in names}
         return Verdict(names, cold, n_rounds, mean(one.ndcg(names, cold) for one in hearings))
 
 
-def _best_names(hearings: Sequence[Hearing], rules: RankingSettings) -> tuple[RankerName, ...]:
-    """Return the best single ranker, or all of them where their mean is better by enough."""
+def best_names(hearings: Sequence[Hearing], rules: RankingSettings) -> tuple[RankerName, ...]:
+    """Return the best single ranker, or all where their mean is better by enough than it and than taking any."""
     if len(rules.rankers) == 1:
         return rules.rankers
     single = np.array([[one.ndcg([name], "ranked") for name in rules.rankers] for one in hearings])
     together = mean(one.ndcg(rules.rankers, "ranked") for one in hearings)
-    if together > _best_unseen(single) * (1.0 + rules.ensemble_gain):
+    if together > max(_best_unseen(single), single.mean()) * (1.0 + rules.ensemble_gain):
         return rules.rankers
     return (rules.rankers[int(single.mean(axis=0).argmax())],)
 

@@ -101,8 +101,9 @@ def _padded(candidates: CandidateSet, items: "_Vectors", users: slice) -> tuple[
 
 @dataclass(frozen=True)
 class _Vectors:
-    """Vectors by id; the last row is NaN and stands for ids without one."""
+    """Vectors by id, ids ascending; the last row is NaN and stands for ids without one."""
 
+    first: int
     row: NDArray[np.int64]
     matrix: Floats
 
@@ -113,15 +114,17 @@ class _Vectors:
 
     @classmethod
     def read(cls, table: pl.DataFrame, key: str) -> "_Vectors":
-        idx = table[key].to_numpy()
-        row = np.full(int(idx.max()) + 2 if len(idx) else 1, len(idx))
-        row[idx] = np.arange(len(idx))
-        vectors = matrix_of(table)
-        return cls(row, np.vstack([vectors, np.full((1, vectors.shape[1]), np.nan, np.float32)]))
+        idx, vectors = table[key].to_numpy().astype(np.int64), matrix_of(table)
+        first, last = (idx[0], idx[-1]) if len(idx) else (0, -1)
+        row = np.full(last - first + 2, len(idx))
+        row[idx - first] = np.arange(len(idx))
+        return cls(first, row, np.vstack([vectors, np.full((1, vectors.shape[1]), np.nan, np.float32)]))
 
     def rows(self, idx: UInts) -> NDArray[np.int64]:
         """Return the row of each id in the matrix."""
-        return self.row[np.minimum(idx, len(self.row) - 1)]
+        place = idx.astype(np.int64) - self.first
+        outside = len(self.row) - 1
+        return self.row[np.where((place >= 0) & (place < outside), place, outside)]
 
 
 def _latest(latest: pl.DataFrame, users: UInts) -> UInts:

@@ -47,7 +47,7 @@ class RankingSettings(Settings):
         validation_windows: of these, the latest ones on which rankers and heuristics are compared.
         rankers: rankers that compete; with one name there is nothing to choose. `lambdarank` alone corrects for the
             slots in which items were shown.
-        ensemble_gain: relative gain in NDCG over the best single ranker from which their mean rank serves instead.
+        ensemble_gain: relative gain in NDCG above which the mean of all rankers serves instead of the best single one.
         max_users: users per window whose candidates are made; more are sampled by a hash of their ids.
         n_negatives: candidates without label that stay in each query.
         n_grades: grades of relevance; 1 treats all labels alike, more cut positive rewards at their quantiles.

@@ -43,7 +43,7 @@ def _default() -> tuple[Channel, ...]:
         ("together_slow", "together", "last", 30),
         ("factors_fast", "factors", "first", 80),
         ("factors_slow", "factors", "middle", 0),
-        ("factors_all", "factors", "last", 0),
+        ("factors_all", "factors", "last", 40),
         ("content", "content", "first", 30),
         ("neighbours", "neighbours", "first", 60),
         ("personal", "personal", "middle", 50),

@@ -134,6 +134,7 @@ class TwoStage:
         A few blocks are made side by side and no more wait than are made, so that memory is bounded. The arguments are
         those of `candidates`.
         """
+        users = users.sort("user_idx")
         with ThreadPoolExecutor(_BLOCKS_AT_ONCE) as pool:
             made: deque[Future[tuple[CandidateSet, Floats]]] = deque()
             for start in range(0, users.height, USERS_PER_BLOCK):

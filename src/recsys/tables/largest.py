@@ -19,7 +19,7 @@ def largest_within(
 
     Args:
         groups: ascending.
-        values: per row.
+        values: per row, finite.
         n: how many, at least 1.
         ties: which of equal values come first: the smallest by the first of these, then by the next one, then the
             earlier row.

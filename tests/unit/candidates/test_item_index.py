@@ -1,5 +1,7 @@
 """The index against exact search by sorting."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,14 @@ def test_recall_is_the_share_of_the_exact_nearest_that_few_lists_find() -> None:
     found, exact = few.search(queries, 50)[1], ItemIndex.build(items, IndexSettings()).search(queries, 50)[1]
     shares = [len(set(a) & set(b)) / 50 for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
     assert few.recall == pytest.approx(np.mean(shares))
+
+
+def test_what_an_inverted_index_finds_is_said_when_it_is_built(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    index = ItemIndex.build(drawn(1_000, 8, seed=0), inverted(5))
+    ItemIndex.build(drawn(1_000, 8, seed=0), IndexSettings())
+    said = f"item index: ivf over 1000 vectors finds {index.recall:.3f} of the exact 50 nearest"
+    assert [record.message for record in caplog.records] == [said]
 
 
 def test_an_index_that_finds_too_little_is_refused() -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
 import pytest
 
 from recsys.evaluation import per_user_metrics
-from recsys.evaluation.contest import Window
+from recsys.evaluation.contest import Hearing, Window, best_names
 from recsys.evaluation.ranked_choice import RankedChoice, choose_ranked
 from recsys.evaluation.trial import Trial
 from recsys.ranking import RANKERS, RankerName, RankingSettings, Rows
@@ -171,6 +172,33 @@ def test_the_better_of_two_rankers_serves_alone_unless_their_mean_is_better_by_e
     assert names(errs, knows) == ("pointwise",)
     assert names(even, odd) == ("linear", "pointwise")
     assert len(names(even, odd, gain=9.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("single", "together", "pays"),
+    [
+        ([[0.30, 0.10], [0.60, 0.20]], [0.30, 0.59], False),  # the first is best everywhere
+        ([[0.30, 0.10], [0.60, 0.20]], [0.31, 0.60], True),
+        ([[0.30, 0.28], [0.28, 0.31]], [0.28, 0.29], False),  # each window has another best: taking any is .2925
+        ([[0.30, 0.28], [0.28, 0.31]], [0.29, 0.296], True),
+        ([[0.30, 0.40]], [0.39], False),
+        ([[0.30, 0.40]], [0.41], True),
+    ],
+)
+def test_all_rankers_serve_where_their_mean_beats_the_best_of_other_windows_and_taking_any(
+    single: list[list[float]], together: list[float], pays: bool
+) -> None:
+    class Heard:
+        def __init__(self, one: list[float], both: float) -> None:
+            self.found = {("linear",): one[0], ("pointwise",): one[1], ("linear", "pointwise"): both}
+
+        def ndcg(self, names: Sequence[str], cold: str) -> float:
+            assert cold == "ranked"
+            return self.found[tuple(names)]
+
+    hearings = cast("list[Hearing]", [Heard(one, both) for one, both in zip(single, together, strict=True)])
+    rules = settings("linear", "pointwise").ranking
+    assert len(best_names(hearings, rules)) == (2 if pays else 1)
 
 
 def blind(window: Window) -> Window:
