@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import takewhile
+from itertools import dropwhile
 from typing import Any
 
 import tomlkit
@@ -52,13 +52,10 @@ def tuned_text(text: str, tuning: Tuning, as_of: datetime, head: str, where: str
 
 def _without_head(text: str) -> str:
     """Drop the comment that an earlier tuning wrote at the top, and nothing of the user's own."""
-    lines = text.splitlines(keepends=True)
-    n_head = (
-        len(list(takewhile(lambda line: line.startswith((_HEAD, "# on ", "#   ")), lines)))
-        if text.startswith(_HEAD)
-        else 0
-    )
-    return "".join(lines[n_head:]).removeprefix("\n" if n_head else "")
+    if not text.startswith(_HEAD):
+        return text
+    own = dropwhile(lambda line: line.startswith((_HEAD, "# on ", "#   ")), text.splitlines(keepends=True))
+    return "".join(own).removeprefix("\n")
 
 
 def outcomes(tuning: Tuning) -> list[str]:
