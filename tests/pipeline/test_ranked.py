@@ -101,7 +101,7 @@ def channels(place: Path, out: str, capsys: pytest.CaptureFixture[str]) -> tuple
 
 def test_train_shows_what_each_channel_brings_and_costs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found, rows = channels(place, "shown", capsys)
-    names = {channel.name for channel in read_config(place / "c.toml").recommender.retrieval.channels}
+    names = {channel.name for channel in read_config(place / "c.toml").recommender.retrieval.proposing}
     assert {str(one["channel"]) for one in found} == names
     assert [row.split("│")[1].strip() for row in rows] == [one["channel"] for one in found]
     assert all(isinstance(one["seconds"], float) and one["seconds"] > 0 for one in found)
@@ -246,7 +246,7 @@ def test_evaluate_shows_the_ranker_above_the_heuristics(place: Path, capsys: pyt
     page = (place / "report/report.html").read_text()
     assert "Why ranked was chosen" in page
     assert "What the channels bring and cost" in page
-    assert len(metrics["channels"]) == len(read_config(place / "c.toml").recommender.retrieval.channels)
+    assert len(metrics["channels"]) == len(read_config(place / "c.toml").recommender.retrieval.proposing)
     assert "The learned ranker was measured on the latest of them only." in page
 
 

@@ -57,7 +57,7 @@ def test_heuristics_and_rankers_are_chosen_on_the_latest_windows_before_as_of() 
     assert list(selection.plans) == [*LADDER.ladder, BLEND, RANKED]
     assert selection.duel is not None
     assert [one.channel for one in selection.channels if one.recall > 0]
-    assert {one.channel for one in selection.channels} == {one.name for one in LADDER.retrieval.channels}
+    assert {one.channel for one in selection.channels} == {one.name for one in LADDER.retrieval.proposing}
     heuristics = {name: score for name, score in selection.scores.items() if name != RANKED}
     assert selection.duel.rival == max(heuristics, key=lambda name: heuristics[name])
     assert selection.scores[RANKED] == selection.duel.score
