@@ -12,7 +12,7 @@ from pipelines.configuration import Repeats, read_config, with_choices
 from pipelines.console import emit, progress, say, tell
 from pipelines.home import Home
 from pipelines.options import ConfigOption, HomeOption, JsonOption, home_of
-from recsys.errors import ArtifactError, ConfigError
+from recsys.errors import ConfigError
 from recsys.evaluation import Selection, choose
 from recsys.knowledge import Knowledge
 from recsys.recommender import (
@@ -85,12 +85,12 @@ def _manifest(place: Home, as_of: datetime, selection: Selection) -> Manifest:
     )
 
 
-def _startable(folder: Path, as_of: datetime, out: Path) -> Model:
-    """Load a model to start from; refuse it before the work begins.
+def _startable(folder: Path, as_of: datetime, out: Path) -> Model | None:
+    """Load a model to start from, None if it has no factors; refuse it before the work begins.
 
     Raises:
         ConfigError: if the new model would replace it.
-        ArtifactError: if it is no complete model, or has nothing to start from.
+        ArtifactError: if it is no complete model.
         LeakageError: if it was learned as of a later instant.
     """
     if os.path.realpath(out) == os.path.realpath(folder):
@@ -98,10 +98,8 @@ def _startable(folder: Path, as_of: datetime, out: Path) -> Model:
     previous = load(folder)
     require_earlier(previous, as_of)
     if not continued_picks(previous.manifest):
-        raise ArtifactError(
-            f"--warm-start {folder}: its plan ({previous.manifest.plan.rung}) has 0 matrix factors to start from; name "
-            "a model whose plan has them, or leave --warm-start out"
-        )
+        say(f"--warm-start: nothing starts from it, because its plan ({previous.manifest.plan.rung}) has no factors")
+        return None
     return previous
 
 

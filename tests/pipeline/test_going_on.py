@@ -138,8 +138,9 @@ def test_a_plan_without_factors_can_not_be_started_from_and_starts_from_nothing(
     assert train(place, "plain", "--warm-start", place / "early", toml="plain.toml") == 0
     assert "nothing starts from it, because the plan that won (popularity_" in capsys.readouterr().err
     assert json.loads((place / "plain/model.json").read_text())["warm_start"] is None
-    assert train(place, "never", "--warm-start", place / "plain") == 2
-    assert "has 0 matrix factors to start from; name a model whose plan has them" in error(capsys)
+    assert train(place, "anew", "--warm-start", place / "plain") == 0
+    assert "nothing starts from it, because its plan (popularity_" in capsys.readouterr().err
+    assert json.loads((place / "anew/model.json").read_text())["warm_start"] is None
 
 
 def test_lists_as_of_a_later_instant_follow_what_became_known_without_training(
