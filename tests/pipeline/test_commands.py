@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.cli import main
 from recsys.tables import Slate
+from tests.pipeline.commands import cut_off, run
 
 CONFIG = """
 [shop]
@@ -39,15 +39,6 @@ selection_windows = 2
 n_resamples = 1_000
 """
 AS_OF = "2024-03-04"
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +93,7 @@ def test_the_same_commands_give_the_same_bytes(place: Path) -> None:
 
 
 def test_a_log_cut_off_at_as_of_gives_the_same_slates_as_the_full_log(place: Path) -> None:
-    full = pl.read_delta(str(place / "home/log/events")).drop("event_date")
-    cut = full.filter(pl.col("known_at") < pl.lit(AS_OF).str.to_datetime(time_unit="us", time_zone="UTC"))
-    assert 0 < cut.height < full.height
-    cut.rename({"event_time": "timestamp"}).write_parquet(place / "cut.parquet")
-    items = pl.read_delta(str(place / "home/log/items"))
-    items.write_parquet(place / "items.parquet")
-    words: list[str | Path] = ["ingest", "-c", place / "tiny.toml", "--home", place / "cut"]
-    assert run(*words, place / "cut.parquet") == 0
-    assert run(*words, "--format", "items", place / "items.parquet") == 0
+    cut_off(place / "home", AS_OF, place / "tiny.toml", place / "cut")
     assert train(place, out="cut-model", home="cut") == 0
     assert recommend(place, out="full.parquet") == 0
     assert recommend(place, model="cut-model", out="cut-slates.parquet", home="cut") == 0

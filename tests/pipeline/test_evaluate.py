@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.cli import main
 from pipelines.configuration import read_config
 from pipelines.home import Home
 from recsys.data.items import ItemTable
@@ -17,6 +16,7 @@ from recsys.data.log import EventLog
 from recsys.rewards import label_pairs
 from recsys.tables import EVENT_DTYPES
 from recsys.timeline import Fold
+from tests.pipeline.commands import run
 
 CONFIG = """
 [shop]
@@ -47,15 +47,6 @@ horizon = "7d"
 selection_windows = 1
 n_resamples = 1_000
 """
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.cli import main
 from recsys.recommender import RANKED, load
+from tests.pipeline.commands import cut_off, run
 
 # The ladder is weak here, so that the ranker wins, whose channels have matrix factors.
 CONFIG = """
@@ -32,15 +32,6 @@ horizon = "7d"
 selection_windows = 1
 """
 EARLY, LATE = "2024-02-12", "2024-02-26"
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 def train(place: Path, out: str, *more: str | Path, as_of: str = LATE, toml: str = "c.toml") -> int:
@@ -174,14 +165,7 @@ def test_the_default_instant_is_that_of_the_model_and_needs_no_home(
 
 
 def test_lists_as_of_a_later_instant_know_nothing_of_what_follows_it(place: Path) -> None:
-    full = pl.read_delta(str(place / "home/log/events")).drop("event_date")
-    cut = full.filter(pl.col("known_at") < pl.lit(LATE).str.to_datetime(time_unit="us", time_zone="UTC"))
-    assert 0 < cut.height < full.height
-    cut.rename({"event_time": "timestamp"}).write_parquet(place / "cut.parquet")
-    pl.read_delta(str(place / "home/log/items")).write_parquet(place / "items.parquet")
-    words: list[str | Path] = ["ingest", "-c", place / "c.toml", "--home", place / "cut"]
-    assert run(*words, place / "cut.parquet") == 0
-    assert run(*words, "--format", "items", place / "items.parquet") == 0
+    cut_off(place / "home", LATE, place / "c.toml", place / "cut")
     assert recommend(place, "--as-of", LATE, home="cut", out="without.parquet") == 0
     assert recommend(place, "--as-of", LATE, out="with.parquet") == 0
     assert_frame_equal(pl.read_parquet(place / "without.parquet"), pl.read_parquet(place / "with.parquet"))

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.cli import main
 from recsys.knowledge import Knowledge
 from recsys.ranking import FittedLinear
 from recsys.recommender import (
@@ -29,6 +28,7 @@ from recsys.recommender import (
     save,
 )
 from recsys.recommender.why import N_CONTRIBUTIONS, explain, knows
+from tests.pipeline.commands import run
 
 SETTINGS = RecommenderSettings(
     n_factors=4,
@@ -206,15 +206,6 @@ windows = 0
 horizon = "7d"
 selection_windows = 1
 """
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from pipelines.cli import main
 from pipelines.configuration import read_config
 from pipelines.home import Home
 from recsys.data.items import ItemTable
@@ -15,6 +14,7 @@ from recsys.data.log import EventLog
 from recsys.frame_cache import code_digest
 from recsys.recommender import RANKED, load
 from recsys.tables import EXPOSURE, Slate
+from tests.pipeline.commands import cut_off, run
 from tests.unit.evaluation.worlds import DAY, START, world
 
 # The ladder is weak here, and the ranker's candidates come from the sources that it lacks.
@@ -39,15 +39,6 @@ selection_windows = 1
 n_resamples = 1_000
 """
 AS_OF = "2024-02-26"
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 def train(place: Path, out: str, home: str = "home", toml: str = "c.toml") -> int:
@@ -201,14 +192,7 @@ def test_other_code_or_other_settings_do_not_read_what_was_kept(place: Path, mon
 
 
 def test_a_log_cut_off_at_as_of_gives_the_same_ranked_lists(place: Path) -> None:
-    full = pl.read_delta(str(place / "home/log/events")).drop("event_date")
-    cut = full.filter(pl.col("known_at") < pl.lit(AS_OF).str.to_datetime(time_unit="us", time_zone="UTC"))
-    assert 0 < cut.height < full.height
-    cut.rename({"event_time": "timestamp"}).write_parquet(place / "cut.parquet")
-    pl.read_delta(str(place / "home/log/items")).write_parquet(place / "items.parquet")
-    words: list[str | Path] = ["ingest", "-c", place / "c.toml", "--home", place / "cut"]
-    assert run(*words, place / "cut.parquet") == 0
-    assert run(*words, "--format", "items", place / "items.parquet") == 0
+    cut_off(place / "home", AS_OF, place / "c.toml", place / "cut")
     assert ItemTable(place / "cut").version is not None
     assert train(place, "cut-model", home="cut") == 0
     assert_frame_equal(recommend(place, "cut-model"), recommend(place, "model"), check_exact=True)

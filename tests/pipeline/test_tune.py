@@ -4,14 +4,13 @@ import json
 import tomllib
 from pathlib import Path
 
-import polars as pl
 import pytest
 import tomlkit
 
-from pipelines.cli import main
 from pipelines.configuration import read_config
 from recsys.ranking import BoostingSettings
 from recsys.recommender import RANKED, RUNGS, load, parameters_of
+from tests.pipeline.commands import cut_off, run
 
 CONFIG = """# A shop that is tuned.
 
@@ -38,15 +37,6 @@ selection_windows = 2
 n_resamples = 1_000
 """
 AS_OF = "2024-02-26"
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 def tune(place: Path, out: str, *more: str, home: str = "home", toml: str = "c.toml", as_of: str = AS_OF) -> int:
@@ -125,14 +115,7 @@ def test_the_same_seed_writes_the_same_bytes_and_the_table_says_what_was_tried(
 
 
 def test_a_log_cut_off_at_as_of_writes_the_same_bytes(place: Path) -> None:
-    full = pl.read_delta(str(place / "home/log/events")).drop("event_date")
-    cut = full.filter(pl.col("known_at") < pl.lit(AS_OF).str.to_datetime(time_unit="us", time_zone="UTC"))
-    assert 0 < cut.height < full.height
-    cut.rename({"event_time": "timestamp"}).write_parquet(place / "cut.parquet")
-    pl.read_delta(str(place / "home/log/items")).write_parquet(place / "items.parquet")
-    words: list[str | Path] = ["ingest", "-c", place / "c.toml", "--home", place / "cut"]
-    assert run(*words, place / "cut.parquet") == 0
-    assert run(*words, "--format", "items", place / "items.parquet") == 0
+    cut_off(place / "home", AS_OF, place / "c.toml", place / "cut")
     assert tune(place, "cut.toml", home="cut") == 0
     assert (place / "cut.toml").read_bytes() == (place / "tuned.toml").read_bytes()
 

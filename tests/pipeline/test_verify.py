@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.cli import main
 from pipelines.home import Home
 from recsys.data.log import EventLog
+from tests.pipeline.commands import run
 
 CONFIG = """
 [shop]
@@ -38,15 +38,6 @@ horizon = "10d"
 n_resamples = 1_000
 """
 PROBES = ["future_blind", "canary", "permuted_labels", "too_good", "state_parity"]
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")

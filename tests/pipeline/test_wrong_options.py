@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.cli import main
+from tests.pipeline.commands import run
 
 CONFIG = """
 [shop]
@@ -26,15 +26,6 @@ selection_windows = 1
 n_resamples = 1_000
 """
 AS_OF = ["--as-of", "2024-02-05"]
-
-
-def run(*words: str | Path) -> int:
-    """Run `recsys WORDS` in this process and return its exit code."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["recsys", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return int(ended.value.code or 0)
 
 
 def content(folder: Path) -> dict[str, bytes]:

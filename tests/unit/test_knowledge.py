@@ -8,7 +8,7 @@ from recsys.knowledge import Knowledge, gather
 from recsys.rewards import RewardSettings
 from recsys.state import StateSettings
 from recsys.tables import EVENT_DTYPES, conform
-from tests.unit.features.small_logs import AS_OF, DAY
+from tests.unit.small_logs import AS_OF, DAY
 
 
 def gathered(most: int, passes: list[int]) -> Knowledge:

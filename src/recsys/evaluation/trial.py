@@ -9,7 +9,7 @@ from typing import Protocol
 import polars as pl
 import polars_hash as plh
 
-from recsys.candidates import Blend, CandidateSource, Tables
+from recsys.candidates import CandidateSource, Tables
 from recsys.data.history import with_idx
 from recsys.knowledge import Knowledge
 from recsys.recommender import (
@@ -26,6 +26,7 @@ from recsys.recommender import (
     any_item_ranking,
     build_examples,
     full_slates,
+    learn_plan,
     seen_pairs,
     source_of,
     source_of_plan,
@@ -87,8 +88,7 @@ class Fits:
     def _tables_of(self, source: CandidateSource, plan: Plan) -> Tables:
         if isinstance(source, Ranked):
             return {**self.stage, **source.own_tables(self.knowledge)}
-        fitted = [self.tables(pick) for pick in plan.parts]
-        return source.join(fitted, self.ties) if isinstance(source, Blend) else fitted[0]
+        return learn_plan(plan, self.settings, None, self.knowledge, self.tables)
 
     @cached_property
     def stage(self) -> Tables:

@@ -7,7 +7,7 @@ from recsys.recommender.fitted import LAST_RESORT, FittedPlan, any_item_ranking,
 from recsys.recommender.model import FORMAT, Manifest, Model, Origin, fit, load, save
 from recsys.recommender.pick import Pick
 from recsys.recommender.plan import BLEND, Plan
-from recsys.recommender.plan_source import source_of_plan
+from recsys.recommender.plan_source import learn_plan, source_of_plan
 from recsys.recommender.ranked import Ranked, RankerSet, scored_pairs, standardised
 from recsys.recommender.ranking_plan import RANKED, RankingPlan
 from recsys.recommender.registry import RUNGS, Family, RecommenderSettings, Rung
@@ -49,6 +49,7 @@ __all__ = [
     "fit",
     "fit_policy",
     "full_slates",
+    "learn_plan",
     "load",
     "parameters_of",
     "refresh",

@@ -1,8 +1,8 @@
 """What is made of a table once, and kept as long as the table is: an index, a matrix."""
 
 from collections.abc import Callable, Hashable
-from threading import Lock
-from typing import TypeVar
+from threading import RLock
+from typing import TypeVar, cast
 from weakref import finalize
 
 import polars as pl
@@ -12,7 +12,7 @@ T = TypeVar("T")
 _KEPT: dict[int, dict[Hashable, object]] = {}
 """Identity of a living table -> what was made of it, by name."""
 
-_LOCK = Lock()
+_LOCK = RLock()
 
 
 def derived(table: pl.DataFrame, name: Hashable, make: Callable[[], T]) -> T:
@@ -21,7 +21,7 @@ def derived(table: pl.DataFrame, name: Hashable, make: Callable[[], T]) -> T:
     Args:
         table: from which it is made. The same object, not an equal one, is recognised.
         name: which of the things that are made of this table; with everything else that it depends on.
-        make: makes it. Two threads may make it at once; one of the results is kept.
+        make: makes it; other threads wait, so that it is made once.
 
     Example:
         >>> table = pl.DataFrame({"x": [1, 2]})
@@ -33,6 +33,6 @@ def derived(table: pl.DataFrame, name: Hashable, make: Callable[[], T]) -> T:
             _KEPT[id(table)] = {}
             finalize(table, _KEPT.pop, id(table), None)
         kept = _KEPT[id(table)]
-    if name not in kept:
-        kept[name] = make()
-    return kept[name]  # type: ignore[return-value]
+        if name not in kept:
+            kept[name] = make()
+        return cast(T, kept[name])

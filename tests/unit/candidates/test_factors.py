@@ -1,7 +1,6 @@
 """Matrix factors that go on from earlier ones: learned on from them, or kept while users are folded in."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -10,13 +9,11 @@ from polars.testing import assert_frame_equal
 
 from recsys.candidates import Factors, Tables
 from recsys.errors import ArtifactError
-from recsys.knowledge import Knowledge, gather
-from recsys.rewards import RewardSettings
-from recsys.state import StateSettings
-from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, Floats, conform, matrix_of
+from recsys.knowledge import Knowledge
+from recsys.tables import Floats, matrix_of
+from tests.unit import small_logs
+from tests.unit.small_logs import AS_OF, DAY
 
-AS_OF = datetime(2024, 4, 10, tzinfo=UTC)
-DAY = timedelta(days=1)
 FACTORS = Factors("factors", 30 * DAY, n_factors=4)
 UNDECAYED = replace(FACTORS, half_life=None)
 COARSE = replace(FACTORS, n_factors=2)  # as many as there are kinds
@@ -34,30 +31,7 @@ TWO_KINDS: list[Row] = [
 
 def known(rows: list[Row], gone: tuple[str, ...] = ()) -> Knowledge:
     """Each row is (user, item, age in days); those gone are no longer on offer."""
-    times = [AS_OF - age * DAY for _, _, age in rows]
-    frame = pl.DataFrame(
-        {
-            "event_id": [f"{user}-{item}-{age}" for user, item, age in rows],
-            "user_id": [row[0] for row in rows],
-            "item_id": [row[1] for row in rows],
-            "event_type": ["purchase"] * len(rows),
-            "event_time": times,
-            "known_at": times,
-        },
-        schema_overrides={name: EVENT_DTYPES[name] for name in ("event_time", "known_at")},
-    )
-    items = pl.DataFrame(
-        {"item_id": gone, "known_at": [AS_OF - 90 * DAY] * len(gone), "available_to": [AS_OF - DAY] * len(gone)},
-        schema={name: ITEM_DTYPES[name] for name in ("item_id", "known_at", "available_to")},
-    )
-    versions = conform(items, ITEM_DTYPES, "items").lazy()
-    return gather(
-        conform(frame, EVENT_DTYPES, "events").lazy(),
-        as_of=AS_OF,
-        rewards=RewardSettings(),
-        state=StateSettings(),
-        items=versions,
-    )
+    return small_logs.known(rows, {item: {"available_to": AS_OF - DAY} for item in gone})
 
 
 def vectors(tables: Tables, knowledge: Knowledge) -> dict[str, Floats]:

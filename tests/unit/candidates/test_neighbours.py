@@ -2,48 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
 from recsys.candidates import CandidateSource, ItemNeighbours, UserNeighbours, neighbours
-from recsys.knowledge import Knowledge, gather
-from recsys.rewards import RewardSettings
-from recsys.state import StateSettings
-from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, conform
+from recsys.knowledge import Knowledge
+from tests.unit import small_logs
+from tests.unit.small_logs import AS_OF, MONTH
 
-AS_OF = datetime(2024, 4, 10, tzinfo=UTC)
-MONTH = timedelta(days=30)
 Pair = tuple[str, str]
 
 
 def known(pairs: Sequence[Pair], gone: Sequence[str] = ()) -> Knowledge:
     """Each pair is an event 30 days ago; items that are gone are no longer on offer."""
-    times = [AS_OF - MONTH] * len(pairs)
-    frame = pl.DataFrame(
-        {
-            "event_id": [str(i) for i in range(len(pairs))],
-            "user_id": [user for user, _ in pairs],
-            "item_id": [item for _, item in pairs],
-            "event_type": ["purchase"] * len(pairs),
-            "event_time": times,
-            "known_at": times,
-        },
-        schema_overrides={name: EVENT_DTYPES[name] for name in ("event_time", "known_at")},
-    )
-    items = pl.DataFrame(
-        {"item_id": list(gone), "known_at": [AS_OF - 9 * MONTH] * len(gone), "available_to": [AS_OF] * len(gone)},
-        schema={name: ITEM_DTYPES[name] for name in ("item_id", "known_at", "available_to")},
-    )
-    return gather(
-        conform(frame, EVENT_DTYPES, "events").lazy(),
-        as_of=AS_OF,
-        rewards=RewardSettings(),
-        state=StateSettings(),
-        items=conform(items, ITEM_DTYPES, "items").lazy(),
-    )
+    return small_logs.known([(*pair, 30.0) for pair in pairs], {item: {"available_to": AS_OF} for item in gone})
 
 
 def scores(source: CandidateSource, knowledge: Knowledge, k: int = 10) -> dict[str, dict[str, float]]:

@@ -1,7 +1,6 @@
 """Sources that compare vectors: on vectors made by hand, and on logs in which who likes what is planted."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import numpy as np
@@ -9,14 +8,11 @@ import polars as pl
 import pytest
 
 from recsys.candidates import Content, Factors, IndexSettings, Tables, nearest_items
-from recsys.knowledge import Knowledge, gather
-from recsys.rewards import RewardSettings
-from recsys.state import StateSettings
-from recsys.tables import EVENT_DTYPES, ITEM_DTYPES, conform, matrix_of, vectors_table
+from recsys.knowledge import Knowledge
+from recsys.tables import matrix_of, vectors_table
+from tests.unit import small_logs
+from tests.unit.small_logs import AS_OF, DAY, MONTH
 
-AS_OF = datetime(2024, 4, 10, tzinfo=UTC)
-DAY = timedelta(days=1)
-MONTH = 30 * DAY
 IDX = {"user_idx": pl.UInt32, "item_idx": pl.UInt32}
 Row = tuple[str, str, float]
 
@@ -26,35 +22,9 @@ CONTENT = Content("content", MONTH, n_factors=8)
 
 def known(rows: Sequence[Row], titles: dict[str, str] | None = None, gone: Sequence[str] = ()) -> Knowledge:
     """Each row is (user, item, age in days); each title an item known for 300 days, those gone no longer on offer."""
-    times = [AS_OF - age * DAY for _, _, age in rows]
-    frame = pl.DataFrame(
-        {
-            "event_id": [f"{user}-{item}-{age}" for user, item, age in rows],
-            "user_id": [row[0] for row in rows],
-            "item_id": [row[1] for row in rows],
-            "event_type": ["purchase"] * len(rows),
-            "event_time": times,
-            "known_at": times,
-        },
-        schema_overrides={name: EVENT_DTYPES[name] for name in ("event_time", "known_at")},
-    )
-    named = titles or {}
-    items = pl.DataFrame(
-        {
-            "item_id": list(named),
-            "title": list(named.values()),
-            "known_at": [AS_OF - 300 * DAY] * len(named),
-            "available_to": [AS_OF - DAY if item in gone else None for item in named],
-        },
-        schema={name: ITEM_DTYPES[name] for name in ("item_id", "title", "known_at", "available_to")},
-    )
-    return gather(
-        conform(frame, EVENT_DTYPES, "events").lazy(),
-        as_of=AS_OF,
-        rewards=RewardSettings(),
-        state=StateSettings(),
-        items=conform(items, ITEM_DTYPES, "items").lazy(),
-    )
+    ended = {item: AS_OF - DAY for item in gone}
+    items = {item: {"title": title, "available_to": ended.get(item)} for item, title in (titles or {}).items()}
+    return small_logs.known(rows, items)
 
 
 def lists(source: Factors | Content, knowledge: Knowledge, k: int = 10) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from math import log, log1p
 import pytest
 
 from recsys.features.item import ItemFeatures
-from tests.unit.features.small_logs import AS_OF, DAY, HALF_LIVES, SOLD, known, values
+from tests.unit.small_logs import AS_OF, DAY, HALF_LIVES, SOLD, known, values
 
 GROUP = ItemFeatures(HALF_LIVES)
 # Rewards at half-lives of 7 and 30 days: "new" 2^-1 and 2^-(7/30), "old" 2 x 2^-(60/7) and 2 x 2^-2, of two users each.

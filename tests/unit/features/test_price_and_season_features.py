@@ -7,7 +7,7 @@ import pytest
 
 from recsys.features.price import PriceFeatures
 from recsys.features.season import SeasonFeatures
-from tests.unit.features.small_logs import AS_OF, DAY, known, values
+from tests.unit.small_logs import AS_OF, DAY, known, values
 
 SHELF: dict[str, dict[str, object]] = {
     "cheap": {"category": "tea", "price": 1.0},

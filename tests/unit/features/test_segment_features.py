@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.features.segment import SegmentFeatures
-from tests.unit.features.small_logs import HALF_LIVES, MONTH, known, values
+from tests.unit.small_logs import HALF_LIVES, MONTH, known, values
 
 GROUP = SegmentFeatures("category", HALF_LIVES)
 SHELF: dict[str, dict[str, object]] = {

@@ -7,7 +7,7 @@ import pytest
 from recsys.features.similarity import SimilarityFeatures
 from recsys.knowledge import Knowledge
 from recsys.tables import CandidateSet, vectors_table
-from tests.unit.features.small_logs import known, pairs_of
+from tests.unit.small_logs import known, pairs_of
 
 GROUP = SimilarityFeatures("taste", "fits")
 NAN = float("nan")

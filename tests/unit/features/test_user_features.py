@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.features.user import UserFeatures
-from tests.unit.features.small_logs import HALF_LIVES, SOLD, known, values
+from tests.unit.small_logs import HALF_LIVES, SOLD, known, values
 
 GROUP = UserFeatures(HALF_LIVES)
 # u takes a and then a and b, and c: on three days, ten days apart.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.features.user_item import UserItemFeatures
-from tests.unit.features.small_logs import HALF_LIVES, SOLD, known, values
+from tests.unit.small_logs import HALF_LIVES, SOLD, known, values
 
 GROUP = UserItemFeatures(HALF_LIVES)
 OF_U = [("u", "a", 40.0), ("u", "b", 30.0), ("u", "a", 20.0), ("u", "c", 5.0)]
