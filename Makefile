@@ -48,13 +48,14 @@ check: $(READY)  ## Lint, types and the direction of imports
 docs: $(READY)  ## Write docs/settings.md and docs/features.md anew from the code
 	$(BIN)/python -m reference
 
-bench: $(READY)  ## Measure speed and memory against named baselines
+bench: $(READY)  ## Measure speed and memory against named baselines (REAL_DATA=folder)
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.simulate
 	$(BIN)/python -m benchmarks.state_update
 	$(BIN)/python -m benchmarks.evaluate_million
 	$(BIN)/python -m benchmarks.score_users
 	$(BIN)/python -m benchmarks.warm_start
+	if [ -d "$(REAL_DATA)" ]; then $(BIN)/python -m benchmarks.real_cutoffs "$(REAL_DATA)"; fi
 
 lock: $(READY)  ## Resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet pip-tools
